@@ -1,0 +1,18 @@
+"""Where images come from and how they reach `model.fit`."""
+
+from medgan.data.paired_folders import paired_folders
+from medgan.data.pairs import Pairs
+from medgan.data.phantoms import phantom_labels, phantoms
+from medgan.data.pipeline import evaluation_batches, training_batches
+from medgan.data.split import Split, split_by_patient
+
+__all__ = [
+    "Pairs",
+    "Split",
+    "evaluation_batches",
+    "paired_folders",
+    "phantom_labels",
+    "phantoms",
+    "split_by_patient",
+    "training_batches",
+]

@@ -1,0 +1,28 @@
+import os
+import pathlib
+
+import pytest
+
+
+def _shared(variable, default, needed):
+    """A folder that is not in the repository; without it the test is skipped, in CI it fails."""
+    shared = pathlib.Path(__file__).resolve().parents[2] / "shared"
+    root = pathlib.Path(os.environ.get(variable, shared / default)).expanduser()
+    if not (root / needed).exists():
+        reason = f"{root}: no {needed} in it; set {variable} to the folder that has it."
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return root
+
+
+@pytest.fixture(scope="session")
+def atlas():
+    """The Harvard Whole Brain Atlas slices: MEDGAN_ATLAS, or ../shared/data/atlas."""
+    return _shared("MEDGAN_ATLAS", "data/atlas", "CT-MRI")
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """Golden scores with the fused images they belong to: MEDGAN_ORACLE, or ../shared/oracle."""
+    return _shared("MEDGAN_ORACLE", "oracle", "fusion_metrics.csv")
