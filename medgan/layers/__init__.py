@@ -1,0 +1,7 @@
+"""Keras layers that Keras lacks."""
+
+from medgan.layers.diff_augment import DiffAugment
+from medgan.layers.fusion_heads import Blend, MaximumResidual
+from medgan.layers.reflection_padding import ReflectionPadding2D
+
+__all__ = ["Blend", "DiffAugment", "MaximumResidual", "ReflectionPadding2D"]

@@ -1,0 +1,26 @@
+"""Losses: objects that take tensors and return tensors, and know no model."""
+
+from medgan.losses.adversarial_loss import AdversarialLoss
+from medgan.losses.adversarial_losses import HingeLoss, LeastSquaresLoss, NonSaturatingLoss
+from medgan.losses.distillation_loss import DistillationLoss
+from medgan.losses.fusion_loss import FusionLoss
+from medgan.losses.fusion_losses import MetricAwareFusionLoss, StructuralFusionLoss
+from medgan.losses.relation_loss import RelationLoss
+from medgan.losses.soft_label_losses import SoftenedLabelLoss, SpatialSoftLabelLoss
+from medgan.losses.teacher_image_losses import TeacherImageLoss, WaveletLoss
+
+__all__ = [
+    "AdversarialLoss",
+    "DistillationLoss",
+    "FusionLoss",
+    "HingeLoss",
+    "LeastSquaresLoss",
+    "MetricAwareFusionLoss",
+    "NonSaturatingLoss",
+    "RelationLoss",
+    "SoftenedLabelLoss",
+    "SpatialSoftLabelLoss",
+    "StructuralFusionLoss",
+    "TeacherImageLoss",
+    "WaveletLoss",
+]

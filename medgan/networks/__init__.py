@@ -1,0 +1,12 @@
+"""Networks: functions that return a named functional `keras.Model` for any image size."""
+
+from medgan.networks.cost import multiply_accumulates
+from medgan.networks.dense_fusion import dense_fusion_generator
+from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
+
+__all__ = [
+    "dense_fusion_generator",
+    "modality_discriminator",
+    "multiply_accumulates",
+    "patch_discriminator",
+]
