@@ -1,0 +1,33 @@
+"""The losses of both players over the steps: the paper's Figure 5."""
+
+import pathlib
+
+from medgan.callbacks.periodic import Periodic
+from medgan.figures import loss_figure
+
+
+class LossCurves(Periodic):
+    """Draws the generator's and the discriminator's loss over the steps as a PNG.
+
+    Args:
+        path: PNG file; its folder is made if missing.
+        title: title of the figure.
+        every: number of epochs between two drawings.
+    """
+
+    def __init__(self, path, title="", every=1):
+        super().__init__(every)
+        self.path = pathlib.Path(path)
+        self.title = title
+        self.records = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Takes the epoch's losses."""
+        step = int(self.model.optimizer.iterations)
+        self.records.append({"step": step, **(logs or {})})
+        super().on_epoch_end(epoch, logs)
+
+    def act(self, epoch, logs):
+        """Draws the curves so far."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        loss_figure({self.title: self.records}, self.path)

@@ -1,0 +1,76 @@
+"""Figures as PNG files: fused images side by side, and losses over the steps."""
+
+import os
+import pathlib
+
+import numpy as np
+
+
+def _save(figure, path):
+    """Writes the figure whole or not at all."""
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.stem}.part.png")
+    figure.savefig(temporary, dpi=110, bbox_inches="tight", facecolor="white")
+    os.replace(temporary, path)
+
+
+def comparison_figure(columns, path, rows=None):
+    """Draws images side by side, one column per method, one row per pair (the paper's Figure 4).
+
+    Grey levels are shown as they are: 0 is black, 1 is white, nothing is stretched.
+
+    Args:
+        columns: title to images `(rows, height, width, 1)` in [0, 1]; the sizes of the rows may
+            differ if a list is given.
+        path: PNG file to write.
+        rows: names of the rows, or None.
+    """
+    from matplotlib.figure import Figure
+
+    count = len(next(iter(columns.values())))
+    figure = Figure(figsize=(1.9 * len(columns), 2.0 * count))
+    axes = figure.subplots(count, len(columns), squeeze=False)
+    for column, (title, images) in enumerate(columns.items()):
+        for row in range(count):
+            axis = axes[row, column]
+            grey = np.asarray(images[row], dtype="float32")[..., 0]
+            axis.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            for spine in axis.spines.values():
+                spine.set_visible(False)
+            if row == 0:
+                axis.set_title(title, fontsize=9)
+            if rows is not None and column == 0:
+                axis.set_ylabel(rows[row], fontsize=8)
+    figure.subplots_adjust(wspace=0.03, hspace=0.03)
+    _save(figure, path)
+
+
+def loss_figure(stages, path):
+    """Draws the losses of generator and discriminator, one panel per stage (the paper's Figure 5).
+
+    At equilibrium the logarithmic discriminator loss is 2 ln 2 = 1.386, which is drawn: far below
+    it the discriminator has learned the training images by heart.
+
+    Args:
+        stages: title to records `{"step": ..., "loss": ..., "discriminator": ...}`.
+        path: PNG file to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2 * len(stages), 3.6))
+    panels = figure.subplots(1, len(stages), squeeze=False)[0]
+    for panel, (title, records) in zip(panels, stages.items(), strict=True):
+        steps = [record["step"] for record in records]
+        for key, label, colour in (
+            ("loss", "generator (weighted sum)", "tab:blue"),
+            ("discriminator", "discriminator", "tab:orange"),
+        ):
+            panel.plot(steps, [record.get(key) for record in records], label=label, color=colour)
+        panel.axhline(2 * np.log(2), color="grey", linestyle=":", label="equilibrium, 2 ln 2")
+        panel.set(title=title, xlabel="step", ylabel="loss")
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=8)
+    figure.tight_layout()
+    _save(figure, path)
