@@ -1,0 +1,7 @@
+"""Trainers: Keras models that train networks against each other."""
+
+from medgan.models.adversarial_model import AdversarialModel
+from medgan.models.distilling_gan import DistillingGAN
+from medgan.models.fusion_gan import FusionGAN
+
+__all__ = ["AdversarialModel", "DistillingGAN", "FusionGAN"]

@@ -1,0 +1,103 @@
+"""The trainer of KGAN's teacher: a fusion generator against one judge per modality."""
+
+import keras
+from keras import ops
+
+from medgan.losses import MetricAwareFusionLoss, NonSaturatingLoss
+from medgan.models.adversarial_model import AdversarialModel
+from medgan.models.adversary import Adversary
+
+
+@keras.saving.register_keras_serializable(package="medgan")
+class FusionGAN(AdversarialModel):
+    """A generator that fuses two images, judged by discriminators of both modalities.
+
+    The generator minimises `content_loss(x, F) + adversarial_weight * L_G(D(F))`, the
+    discriminator L_D: with the default loss the paper's eqs. 8 and 9. The content stands far above
+    the adversary, as in FusionGAN and DDcGAN: realism alone does not say what to keep.
+
+    Args:
+        generator: `keras.Model` from `(batch, height, width, 2)` in [0, 1] to
+            `(batch, height, width, 1)`.
+        discriminator: `keras.Model` from `(batch, height, width, 2)` to raw logits, such as
+            `medgan.networks.modality_discriminator()`.
+        content_loss: loss of (sources, fused image), `MetricAwareFusionLoss()` by default.
+        adversarial_loss: an `AdversarialLoss`, `NonSaturatingLoss()` by default.
+        adversarial_weight: weight of the generator's adversarial loss.
+        augmentation: layer that augments what the discriminator sees, such as `DiffAugment()`.
+
+    Example:
+        >>> import numpy as np
+        >>> from medgan.models import FusionGAN
+        >>> from medgan.networks import dense_fusion_generator, modality_discriminator
+        >>> model = FusionGAN(dense_fusion_generator(width=2), modality_discriminator(width=2))
+        >>> model.compile("adam", "adam")
+        >>> x = np.random.default_rng(0).uniform(size=(2, 48, 48, 2)).astype("float32")
+        >>> history = model.fit(x, batch_size=2, epochs=1, verbose=0)
+        >>> model.predict(x, verbose=0).shape
+        (2, 48, 48, 1)
+
+    Reference:
+        The paper, eqs. 8 and 9; Ma et al., FusionGAN, 2019; Ma et al., DDcGAN, 2020. Networks and
+        content loss are ours: the paper leaves them open.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        content_loss=None,
+        adversarial_loss=None,
+        adversarial_weight=0.1,
+        augmentation=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if adversarial_weight < 0:
+            raise ValueError(f"Received adversarial_weight={adversarial_weight}, expected >= 0.")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.content_loss = MetricAwareFusionLoss() if content_loss is None else content_loss
+        self.adversarial_loss = (
+            NonSaturatingLoss() if adversarial_loss is None else adversarial_loss
+        )
+        self.adversarial_weight = adversarial_weight
+        self.augmentation = augmentation
+        self._adversary = Adversary(discriminator, self.adversarial_loss, augmentation)
+        if generator.built and discriminator.built:
+            self.build()
+
+    generator_networks = property(lambda self: [self.generator])
+    discriminator_networks = property(lambda self: [self.discriminator])
+
+    def call(self, inputs, training=False):
+        """Fuses `(batch, height, width, 2)` into `(batch, height, width, 1)`."""
+        return self.generator(inputs, training=training)
+
+    def synthesize(self, batch, training):
+        """Returns the fused images."""
+        return {"fused": self.generator(batch["x"], training=training)}
+
+    def discriminator_terms(self, batch, images):
+        """Eq. 9, summed over the modalities' patches."""
+        real = ops.cast(batch["x"], "float32")
+        return {"discriminator": self._adversary.discriminator_loss(real, images["fused"])}
+
+    def generator_terms(self, batch, images):
+        """The content terms and eq. 8."""
+        terms = content_terms(self.content_loss, batch["x"], images["fused"])
+        adversarial = self._adversary.generator_loss(images["fused"])
+        return {**terms, "adversarial": self.adversarial_weight * adversarial}
+
+    def compared(self, batch, images):
+        """The sources and the fused image."""
+        return batch["x"], images["fused"]
+
+
+def content_terms(loss, reference, output):
+    """Batch means of a content loss: of its named terms, or of a plain Keras loss as one."""
+    if hasattr(loss, "terms"):
+        terms = loss.terms(reference, output)
+        return {name: ops.mean(value) for name, value in terms.items()}
+    return {"content": loss(reference, output)}
