@@ -1,0 +1,264 @@
+"""KGAN as a recipe says it: teacher, student with distillation, the same student without."""
+
+import copy
+import dataclasses
+import math
+import time
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from medgan import callbacks, data, models
+from medgan.data import evaluation_batches, split_by_patient, training_batches
+from medgan.errors import DataError, RecipeError
+from medgan.recipe import build
+from medgan.recipe.building import check_keys, find, signature
+
+STAGES = ("teacher", "student", "student_without_teacher")
+SPLIT_KEYS = ("validation_patients", "test_patients")
+PIPELINE_KEYS = ("crop", "flips", "rotations", "minimum_foreground")
+FIXED_BY_MEDGAN = ("type", "steps", "optimizer", "discriminator_optimizer")
+
+
+def load_data(recipe):
+    """Reads the pairs that `[data]` names and divides them by patient.
+
+    Keys of the other built-in source may stand in the table, so that `data.type` alone turns a
+    recipe from one to the other.
+
+    Returns:
+        `(pairs, split)`.
+
+    Raises:
+        RecipeError: for an unknown key.
+        DataError: for anything wrong with the images or the split.
+    """
+    table = recipe["data"]
+    source = find(table.get("type"), "[data]")
+    known = signature(source)
+    others = {**signature(data.phantoms), **signature(data.paired_folders)}
+    shared = {key: others.get(key) for key in (*SPLIT_KEYS, *PIPELINE_KEYS)}
+    check_keys(table, {**others, **known}, "[data]", extra=shared)
+    if "root" in known and not table.get("root"):
+        raise DataError(
+            f"data.root is empty, expected the folder of the {table['type']}. "
+            "Set it: --set data.root=DIR."
+        )
+    arguments = {key: value for key, value in table.items() if key in known}
+    pairs = source(**arguments)
+    parts = {key: table[key] for key in SPLIT_KEYS if key in table}
+    return pairs, split_by_patient(pairs, seed=table.get("seed", 0), **parts)
+
+
+def spread(pairs, count):
+    """At most `count` pairs, evenly spread over all of them."""
+    return pairs.select(
+        sorted({round(i) for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs)))})
+    )
+
+
+@dataclasses.dataclass
+class Stage:
+    """One training: a compiled trainer, the network it makes, and its number of steps."""
+
+    name: str
+    trainer: keras.Model
+    network: keras.Model
+    steps: int
+    data_seed: int
+
+
+class Experiment:
+    """Everything between a recipe and trained networks.
+
+    Args:
+        recipe: a `medgan.recipe.Recipe`.
+
+    Attributes:
+        pairs: all pairs.
+        split: training, validation and test pairs.
+        networks: name of the stage to its network, `teacher`, `student` and
+            `student_without_teacher`.
+        seconds: wall time of the trainings so far.
+
+    Raises:
+        RecipeError: if a table cannot be built.
+        DataError: if the data cannot be read.
+    """
+
+    def __init__(self, recipe):
+        self.recipe = recipe
+        self.seed = recipe["run"]["seed"]
+        self.training = recipe["training"]
+        self.seconds = 0.0
+        keras.utils.set_random_seed(self.seed)
+        self.pairs, self.split = load_data(recipe)
+        student = self._network("student", 1)
+        self.networks = {
+            "teacher": self._network("teacher", 0),
+            "student": student,
+            "student_without_teacher": self._network("student", 1),
+        }
+        self.networks["student_without_teacher"].set_weights(student.get_weights())
+        self._teacher_discriminator = self._network("discriminator", 2)
+        self.batches(0, self.seed)  # a crop that does not fit is said before training
+
+    def _network(self, name, offset):
+        defaults = {"seed": self.seed + offset, "name": name}
+        return build(self.recipe["networks"][name], f"[networks.{name}]", defaults)
+
+    def batches(self, first_step, seed):
+        """Endless training batches, from a step on."""
+        table = self.recipe["data"]
+        keys = {key: table[key] for key in PIPELINE_KEYS if key in table}
+        return training_batches(
+            self.split.train,
+            self.training["batch_size"],
+            seed=seed,
+            first_step=first_step,
+            **keys,
+        )
+
+    def stage(self, name):
+        """Builds and compiles the trainer of a stage.
+
+        The student's networks start from the same weights with and without the teacher, and see
+        the same batches; with the teacher its discriminator starts from the teacher's.
+
+        Raises:
+            RecipeError: if a table cannot be built.
+        """
+        network = self.networks[name]
+        if name == "teacher":
+            return self._stage(name, "teacher", self._teacher_discriminator, generator=network)
+        discriminator = self._network("discriminator", 3)
+        if name == "student":
+            if [w.shape for w in discriminator.weights] == [
+                w.shape for w in self._teacher_discriminator.weights
+            ]:
+                discriminator.set_weights(self._teacher_discriminator.get_weights())
+            return self._stage(
+                name,
+                "distillation",
+                discriminator,
+                teacher=self.networks["teacher"],
+                student=network,
+                teacher_discriminator=self._teacher_discriminator,
+            )
+        return self._stage(name, "distillation", discriminator, generator=network)
+
+    def _stage(self, name, table_name, discriminator, **networks):
+        table = self.recipe[table_name]
+        where = f"[{table_name}]"
+        steps = table["steps"]
+        defaults = {"seed": self.seed, "decay_steps": steps}
+        arguments = {key: value for key, value in table.items() if key not in FIXED_BY_MEDGAN}
+        if name == "student_without_teacher":
+            kept = signature(models.FusionGAN)
+            arguments = {key: value for key, value in arguments.items() if key in kept}
+            arguments["type"] = "FusionGAN"
+        else:
+            arguments["type"] = table.get("type")
+        trainer = build(arguments, where, defaults, discriminator=discriminator, **networks)
+        optimizers = {}
+        for key in ("optimizer", "discriminator_optimizer"):
+            optimizer = table.get(key)
+            if not isinstance(optimizer, dict):
+                raise RecipeError(f"{where} has no table {key!r}, expected an optimizer.")
+            optimizers[key] = build(copy.deepcopy(optimizer), f"{where} {key}", defaults)
+        trainer.compile(**optimizers)
+        seed = self.seed if name == "teacher" else self.seed + 1
+        return Stage(name, trainer, networks.get("student", networks.get("generator")), steps, seed)
+
+    def try_batch(self, stage):
+        """Takes two steps of a stage and returns the seconds of the second."""
+        batches = iter(self.batches(0, stage.data_seed))
+        stage.trainer.train_on_batch(next(batches))
+        batch = next(batches)
+        start = time.perf_counter()
+        stage.trainer.train_on_batch(batch)
+        return time.perf_counter() - start
+
+    def validation(self, count=None):
+        """Validation batches and the patient of each of their images."""
+        pairs = self.split.validation
+        pairs = pairs if count is None else spread(pairs, count)
+        return evaluation_batches(pairs, 4), pairs.patients
+
+    def train(self, stage, run, extra_callbacks=()):
+        """Trains one stage into a run folder and saves its network.
+
+        An epoch is a tenth of `training.checkpoint_every` steps (or the next smaller divisor);
+        validation, pictures and checkpoints come every `checkpoint_every` steps.
+
+        Args:
+            stage: a `Stage`.
+            run: the `RunFolder`.
+            extra_callbacks: further Keras callbacks, such as a progress bar.
+
+        Raises:
+            MedganError: if training diverges or a file cannot be written.
+            KeyboardInterrupt: after Ctrl-C, when the checkpoint is saved.
+        """
+        every = self.training["checkpoint_every"]
+        epoch = next(n for n in range(max(1, every // 10), 0, -1) if every % n == 0)
+        batches, patients = self.validation(self.training["validation_pairs"])
+        checkpoint = callbacks.LastCheckpoint(
+            run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
+        )
+        observers = [
+            callbacks.StopOnDivergence(),
+            *self._averaging(stage),
+            callbacks.FusionReport(batches, patients, every=every // epoch),
+            self._pictures(stage, run, every // epoch),
+            *(
+                build(table, f"[[callbacks]] {index + 1}")
+                for index, table in enumerate(self.recipe.tables.get("callbacks", []))
+            ),
+            callbacks.JSONLines(run.path / "metrics.jsonl", stage=stage.name),
+            keras.callbacks.TensorBoard(run.path / "tensorboard" / stage.name, write_graph=False),
+            callbacks.LossCurves(
+                run.path / "samples" / f"losses_{stage.name}.png", stage.name, every // epoch
+            ),
+            checkpoint,
+            *extra_callbacks,
+        ]
+        steps = self.batches(0, stage.data_seed).take(stage.steps)
+        start = time.monotonic()
+        with warnings.catch_warnings():
+            # The last epoch is shorter where the steps are no multiple of an epoch.
+            warnings.filterwarnings("ignore", message="Your input ran out of data")
+            try:
+                stage.trainer.fit(
+                    steps,
+                    epochs=math.ceil(stage.steps / epoch),
+                    steps_per_epoch=min(epoch, stage.steps),
+                    callbacks=observers,
+                    shuffle=False,
+                    verbose=0,
+                )
+            except KeyboardInterrupt:
+                checkpoint.save()
+                raise
+        self.seconds += time.monotonic() - start
+        callbacks.last_checkpoint.save_atomically(stage.network, run.path / f"{stage.name}.keras")
+
+    def _averaging(self, stage):
+        """Validates and saves the averaged weights where the optimizer keeps them."""
+        averaging = getattr(stage.trainer.optimizer, "use_ema", False)
+        return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []
+
+    def _pictures(self, stage, run, every):
+        pairs = spread(self.split.validation, 4)
+        first = pairs.select([0]).sizes()[0]
+        same = [index for index, size in enumerate(pairs.sizes()) if size == first]
+        sources = np.stack([pairs.image(index) for index in same])
+        folder = run.path / "samples" / stage.name
+        return callbacks.ImageGrid(sources, folder, self.pairs.modalities, every)
+
+
+def graph(network):
+    """The network as a compiled function, for scores and latency."""
+    return tf.function(lambda x: network(x, training=False), reduce_retracing=True)

@@ -1,0 +1,163 @@
+"""The run folder: what is written where, and how it is found again."""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+from medgan.errors import MedganError, RecipeError
+
+RUNS = pathlib.Path("runs")
+NETWORK_FILES = ("teacher", "student", "student_without_teacher")
+
+
+def write_atomically(path, text):
+    """Writes a text file so that `path` holds the old text or the whole new one.
+
+    Raises:
+        MedganError: if the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise MedganError(
+            f"Cannot write {path}: {error.strerror or error}. Free space or choose another folder."
+        ) from error
+
+
+def write_json(path, value):
+    """Writes a value as indented JSON, whole or not at all."""
+    write_atomically(path, json.dumps(value, indent=2) + "\n")
+
+
+class RunFolder:
+    """One training's folder.
+
+    Args:
+        path: the folder, which exists.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    @classmethod
+    def create(cls, recipe_name, output=None):
+        """Makes a new run folder and lets `runs/<recipe>/latest` point at it.
+
+        Args:
+            recipe_name: name of the recipe.
+            output: the folder; by default `runs/<recipe>/<date-time>`.
+
+        Raises:
+            RecipeError: if the folder holds another run already.
+            MedganError: if it cannot be written.
+        """
+        stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        path = pathlib.Path(output) if output else RUNS / recipe_name / stamp
+        if (path / "recipe.toml").exists():
+            raise RecipeError(
+                f"{path} holds a run already; its results are kept. "
+                "Choose another --output or remove it."
+            )
+        try:
+            for folder in ("checkpoints", "samples", "exports"):
+                (path / folder).mkdir(parents=True, exist_ok=True)
+            probe = path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise MedganError(
+                f"Cannot write the run folder {path}: {error.strerror or error}. "
+                "Choose another --output."
+            ) from error
+        run = cls(path)
+        run._become_latest(recipe_name)
+        return run
+
+    def _become_latest(self, recipe_name):
+        """Points `runs/<recipe>/latest` here; where that cannot be, the run goes on without."""
+        link = RUNS / recipe_name / "latest"
+        temporary = link.with_name(f".latest.{os.getpid()}")
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            target = os.path.relpath(self.path.resolve(), link.parent.resolve())
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(target, target_is_directory=True)
+            os.replace(temporary, link)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def open(cls, path=None):
+        """Opens a run folder, by default the latest below `runs/`.
+
+        Raises:
+            RecipeError: if there is none, or the folder is not a run.
+        """
+        if path is None:
+            links = [link for link in RUNS.glob("*/latest") if (link / "recipe.toml").exists()]
+            if not links:
+                raise RecipeError(
+                    f"There is no run below {RUNS.resolve()} yet. "
+                    "Train first (medgan-train kgan) or name a run with --run DIR."
+                )
+            path = max(links, key=lambda link: link.lstat().st_mtime).resolve()
+        if not (pathlib.Path(path) / "recipe.toml").exists():
+            raise RecipeError(f"{path} is not a run folder: it holds no recipe.toml. Name another.")
+        return cls(path)
+
+    def network(self, name):
+        """Path of a trained network of this run.
+
+        Raises:
+            RecipeError: if there is none of that name; the message lists those there.
+        """
+        path = self.path / f"{name}.keras"
+        if not path.exists():
+            there = [known for known in NETWORK_FILES if (self.path / f"{known}.keras").exists()]
+            listed = f"there are {', '.join(there)}" if there else "it holds no network yet"
+            raise RecipeError(f"{self.path} has no network {name!r}; {listed}.")
+        return path
+
+
+def environment():
+    """Versions, machine and git revision, as a dict for `environment.json`."""
+    import importlib.metadata
+
+    import keras
+    import tensorflow as tf
+
+    packages = ("medgan", "tensorflow", "keras", "numpy", "opencv-python-headless")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    revision = subprocess.run(
+        ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return {
+        "command": sys.argv,
+        "versions": versions,
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "processors": os.cpu_count(),
+        "devices": [device.name for device in tf.config.list_physical_devices()],
+        "backend": keras.backend.backend(),
+        "git": revision or None,
+    }

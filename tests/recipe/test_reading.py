@@ -1,0 +1,114 @@
+import pathlib
+
+import pytest
+
+from medgan.errors import RecipeError
+from medgan.recipe import find_recipe, read_recipe
+
+RECIPES = pathlib.Path(__file__).resolve().parents[2] / "recipes"
+
+
+def written(tmp_path, change=lambda text: text):
+    path = tmp_path / "mine.toml"
+    path.write_text(change((RECIPES / "kgan.toml").read_text()))
+    return str(path)
+
+
+def test_bare_name_finds_the_installed_recipe():
+    assert find_recipe("kgan")[0] == (RECIPES / "kgan.toml").read_text()
+
+
+@pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.toml")])
+def test_every_installed_recipe_is_valid(name):
+    assert read_recipe(name).name == name
+
+
+def test_unknown_recipe_lists_those_installed():
+    with pytest.raises(RecipeError, match=r"no recipe 'kgam'.*kgan"):
+        read_recipe("kgam")
+
+
+def test_syntax_error_names_the_line(tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text('[run]\nname = "x"\nseed = = 1\n')
+    with pytest.raises(RecipeError, match="line 3"):
+        read_recipe(str(path))
+
+
+def test_unknown_table_names_the_nearest(tmp_path):
+    path = written(tmp_path, lambda text: text.replace("[training]", "[trainign]"))
+    with pytest.raises(RecipeError, match=r"\[trainign\].*Did you mean training"):
+        read_recipe(path)
+
+
+def test_missing_table_is_named(tmp_path):
+    path = written(tmp_path, lambda text: text.replace("[networks.student]", "[networks.extra]"))
+    with pytest.raises(RecipeError, match=r"\[networks.student\]"):
+        read_recipe(path)
+
+
+def test_set_changes_values_of_every_kind():
+    recipe = read_recipe(
+        "kgan",
+        [
+            "run.seed=7",
+            "run.name=mine",
+            "data.crop=64",
+            'data.validation_patients=["33", "37"]',
+            "data.flips=false",
+            "teacher.adversarial_weight=1",
+            "teacher.optimizer.learning_rate.initial_learning_rate=1e-3",
+        ],
+    )
+    assert recipe["run"] == {"name": "mine", "seed": 7}
+    assert recipe["data"]["crop"] == 64
+    assert recipe["data"]["validation_patients"] == ["33", "37"]
+    assert recipe["data"]["flips"] is False
+    assert recipe["teacher"]["adversarial_weight"] == 1.0
+    rate = recipe["teacher"]["optimizer"]["learning_rate"]["initial_learning_rate"]
+    assert rate == 1e-3
+    assert recipe.overrides["run.seed"] == 7
+
+
+def test_texts_need_no_quotes_even_if_they_look_like_numbers():
+    assert read_recipe("kgan", ["data.root=33"])["data"]["root"] == "33"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("run.sed=1", r"no key 'sed' in run.*seed"),
+        ("rnu.seed=1", r"no table 'rnu'.*run"),
+        ("teacher.optimizer.rate=1", "no key 'rate'"),
+        ("run.seed", "expected table.key=value"),
+        ("run.seed=one", "received 'one', expected a whole number"),
+        ("run.seed=1.5", "received 1.5, expected a whole number"),
+        ("data.flips=1", "received 1, expected true or false"),
+        ("data.validation_patients=true", "a list of patients or a share"),
+        ("run.seed=-1", "received -1, expected 0 or more"),
+        ("teacher.steps=0", "received 0, expected 1 or more"),
+        ("training.batch_size=0", "received 0, expected 1 or more"),
+        ("run.name=a/b", "expected a name for a folder"),
+    ],
+)
+def test_wrong_assignments_are_refused_in_one_line(assignment, message):
+    with pytest.raises(RecipeError, match=message) as caught:
+        read_recipe("kgan", [assignment])
+    assert "\n" not in str(caught.value)
+
+
+def test_real_pairs_get_settings_of_their_own():
+    phantoms = read_recipe("kgan")
+    pairs = read_recipe("kgan", ["data.type=paired_folders", "data.root=x"])
+    assert pairs["teacher"]["steps"] > phantoms["teacher"]["steps"]
+
+
+def test_set_wins_over_the_settings_for_real_pairs():
+    pairs = read_recipe("kgan", ["teacher.steps=5", "data.type=paired_folders"])
+    assert pairs["teacher"]["steps"] == 5
+
+
+def test_condition_on_a_missing_key_is_refused(tmp_path):
+    path = written(tmp_path, lambda text: text.replace("teacher.steps", "teacher.stepz"))
+    with pytest.raises(RecipeError, match=r"\[when.paired_folders\].*stepz"):
+        read_recipe(path, ["data.type=paired_folders"])

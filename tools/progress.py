@@ -1,0 +1,83 @@
+"""Progress of a stage: a bar on a terminal, plain lines elsewhere."""
+
+import time
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class StageProgress(keras.callbacks.Callback):
+    """Shows how far a stage is, its loss, and each validation.
+
+    Args:
+        name: title of the stage.
+        steps: number of its steps.
+        console: rich console on standard error.
+    """
+
+    def __init__(self, name, steps, console):
+        super().__init__()
+        self.name = name
+        self.steps = steps
+        self.console = console
+        self.step = 0
+
+    def on_train_begin(self, logs=None):
+        """Starts the bar, or prints the first line."""
+        self.start = time.monotonic()
+        self.bar = None
+        if self.console.is_terminal:
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]}"),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self.bar.start()
+            self.task = self.bar.add_task(self.name, total=self.steps, loss="-")
+        else:
+            self.console.print(f"{self.name}: {self.steps} steps")
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Moves the bar."""
+        self.step += 1
+        if self.bar is not None:
+            loss = f"{float(logs['loss']):.3f}"
+            self.bar.update(self.task, completed=self.step, loss=loss)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Prints a validation."""
+        if not logs or "val_sf" not in logs:
+            return
+        spent = time.monotonic() - self.start
+        left = spent / self.step * (self.steps - self.step)
+        scores = "  ".join(
+            f"{name} {logs[f'val_{name}']:.3f}"
+            for name in ("sf", "ssim", "ssim_head", "scd", "qabf", "vif")
+        )
+        self.console.print(
+            f"{self.name} {self.step}/{self.steps}  loss {logs['loss']:.3f}  {scores}"
+            f"  {left:.0f} s left",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def close(self):
+        """Takes the bar off the terminal."""
+        if getattr(self, "bar", None) is not None:
+            self.bar.stop()
+
+    def on_train_end(self, logs=None):
+        """Ends the bar."""
+        self.close()
+
+
+def console(quiet=False):
+    """A rich console on standard error; quiet writes nothing; files get lines of 120 columns."""
+    made = Console(stderr=True, quiet=quiet)
+    if not made.is_terminal:
+        made.width = 120
+    return made
