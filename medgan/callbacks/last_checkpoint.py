@@ -1,5 +1,6 @@
 """A checkpoint that is whole or not there."""
 
+import contextlib
 import os
 import pathlib
 
@@ -56,13 +57,15 @@ def save_atomically(model, path, previous=None):
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         kept = (
             f"{path} still holds {previous or 'the last checkpoint'}"
             if path.exists()
-            else ("nothing was saved before")
+            else "nothing was saved before"
         )
         reason = error.strerror or error
         raise MedganError(
             f"Cannot save {path}: {reason}; {kept}. Free space or choose another folder."
         ) from error
+    finally:
+        with contextlib.suppress(OSError):  # where there is no folder, nothing was written
+            temporary.unlink()

@@ -140,7 +140,8 @@ def evaluation_batches(pairs: Pairs, batch_size: int = 8):
 
     memory = _Memory(pairs)
     sizes = pairs.sizes()
-    starts, lengths = [], []
+    starts: list[int] = []
+    lengths: list[int] = []
     for index, size in enumerate(sizes):
         if index and size == sizes[index - 1] and lengths[-1] < batch_size:
             lengths[-1] += 1

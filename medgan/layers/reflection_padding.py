@@ -27,8 +27,21 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def call(self, inputs):
         """Pads `(batch, height, width, channels)`."""
-        sides = (self.padding, self.padding)
-        return ops.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode="reflect")
+        return self._padded(self._padded(inputs, 1), 2)
+
+    def _padded(self, images, axis):
+        """Joins slices: LiteRT runs its own mirror padding several times slower."""
+        if self.padding == 0:
+            return images
+
+        def slices(start, stop):
+            index = [slice(None)] * 4
+            index[axis] = slice(start, stop)
+            edge = images[tuple(index)]
+            return edge if self.padding == 1 else ops.flip(edge, axis)
+
+        before, after = slices(1, self.padding + 1), slices(-self.padding - 1, -1)
+        return ops.concatenate([before, images, after], axis=axis)
 
     def compute_output_shape(self, input_shape):
         """Adds twice the padding to the sides that are known."""

@@ -119,11 +119,10 @@ class MetricAwareFusionLoss(FusionLoss):
         information: weight of the VIF term.
         frequency: weight of the SF term.
         frequency_cap: share of the maximum's SF above which more is not rewarded.
+        overshoot: weight of the overshoot.
 
     Raises:
         ValueError: if a weight is negative; in a call, if the images are under 41 pixels a side.
-
-    The weights were chosen on validation patients of the Harvard Whole Brain Atlas (33 and 37).
 
     Reference:
         Ours; the scores are those of `medgan.ops`, each with its source there.
@@ -137,6 +136,7 @@ class MetricAwareFusionLoss(FusionLoss):
         information=1.5,
         frequency=2.0,
         frequency_cap=1.08,
+        overshoot=1.0,
         name="metric_aware_fusion_loss",
         **kwargs,
     ):
@@ -148,6 +148,7 @@ class MetricAwareFusionLoss(FusionLoss):
             information=information,
             frequency=frequency,
             frequency_cap=frequency_cap,
+            overshoot=overshoot,
         )
         self.structure = structure
         self.correlation = correlation
@@ -155,6 +156,7 @@ class MetricAwareFusionLoss(FusionLoss):
         self.information = information
         self.frequency = frequency
         self.frequency_cap = frequency_cap
+        self.overshoot = overshoot
 
     def terms(self, sources, fused):
         """Returns the six weighted terms, `(batch,)` each."""
@@ -175,7 +177,7 @@ class MetricAwareFusionLoss(FusionLoss):
             "edges": self.edges * (1 - kept),
             "information": self.information * (2 - information),
             "frequency": self.frequency * shortfall,
-            "overshoot": image_mean(outside),
+            "overshoot": self.overshoot * image_mean(outside),
         }
 
     def get_config(self):
@@ -188,4 +190,5 @@ class MetricAwareFusionLoss(FusionLoss):
             "information": self.information,
             "frequency": self.frequency,
             "frequency_cap": self.frequency_cap,
+            "overshoot": self.overshoot,
         }

@@ -180,7 +180,7 @@ def _tapped(*networks):
     if all(_has_embedding(network) for network in networks):
         for network in networks:
             outputs = [network.outputs[0], network.get_layer("embedding").output]
-            taps[id(network)] = keras.Model(network.inputs, outputs)
+            taps[id(network)] = keras.Model(network.inputs[0], outputs)
 
     def outputs_of(network, x, training):
         if taps:

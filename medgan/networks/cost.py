@@ -26,6 +26,8 @@ def multiply_accumulates(model, image_size=(256, 256)):
     """
     if not isinstance(model, keras.Model) or len(getattr(model, "inputs", None) or ()) != 1:
         raise ValueError(f"Received {model!r}, expected a functional keras.Model with one input.")
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs[0], model.outputs[0])
     channels = model.inputs[0].shape[-1]
     fixed = keras.Input((*image_size, channels), batch_size=1)
     total = 0
@@ -33,12 +35,15 @@ def multiply_accumulates(model, image_size=(256, 256)):
     def count(layer, *args, **kwargs):
         nonlocal total
         outputs = layer(*args, **kwargs)
-        kernel = getattr(getattr(layer, "layer", layer), "kernel", None)
-        if kernel is not None:
-            places = math.prod(outputs.shape[1:-1])
-            if isinstance(layer, keras.layers.Conv2DTranspose):
-                places = math.prod(args[0].shape[1:-1])
-            total += math.prod(kernel.shape) * places
+        if isinstance(layer, keras.Model):
+            total += multiply_accumulates(layer, args[0].shape[1:-1])
+            return outputs
+        inner = getattr(layer, "layer", layer)  # what a wrapper wraps
+        transposed = isinstance(inner, keras.layers.Conv2DTranspose)
+        places = math.prod((args[0] if transposed else outputs).shape[1:-1])
+        for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
+            kernel = getattr(inner, name, None)
+            total += 0 if kernel is None else math.prod(kernel.shape) * places
         return outputs
 
     keras.models.clone_model(model, input_tensors=fixed, call_function=count, clone_function=_same)

@@ -47,10 +47,10 @@ def dense_fusion_generator(
     """
     if head not in HEADS:
         raise ValueError(f"Received head={head!r}, expected one of {', '.join(HEADS)}.")
-    if width < 1 or dense_layers < 0:
+    if width < 1 or dense_layers < 1:
         raise ValueError(
             f"Received width={width} and dense_layers={dense_layers}, "
-            "expected width >= 1 and dense_layers >= 0."
+            "expected width >= 1 and dense_layers >= 1."
         )
     seeds = keras.random.SeedGenerator(seed)
 

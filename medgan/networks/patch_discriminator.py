@@ -89,8 +89,9 @@ def _patch_logits(image, width, seed, prefix):
                 None if seed is None else seed + index
             ),
         )
+        # The power iteration needs float32: its epsilon of 1e-12 is 0 in half precision.
         normalized = keras.layers.SpectralNormalization(
-            convolution, name=f"{prefix}_convolution_{index}"
+            convolution, name=f"{prefix}_convolution_{index}", dtype="float32"
         )
         features = normalized(features)
         if seed is not None:  # Keras draws the start of the power iteration without a seed

@@ -11,7 +11,7 @@ def pearson(first, second, epsilon=1e-12):
     Args:
         first: `(batch, ...)`.
         second: like `first`.
-        epsilon: floor of the product of the variances. Raise it (1e-6 on [0, 1]) for a loss, whose
+        epsilon: added to the product of the variances. Raise it (1e-6 on [0, 1]) for a loss, whose
             gradient then stays small on flat images.
 
     Returns:
