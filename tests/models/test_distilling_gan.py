@@ -35,7 +35,7 @@ def test_one_step_equals_the_step_written_by_hand():
     teacher_image = hand.teacher(x, training=False)
     teacher_logits = hand.teacher_discriminator(tf.concat([teacher_image] * 2, -1))
     embed = {
-        name: keras.Model(network.inputs, network.get_layer("embedding").output)
+        name: keras.Model(network.inputs[0], network.get_layer("embedding").output)
         for name, network in (("teacher", hand.teacher), ("student", student))
     }
     fake = student(x, training=True)

@@ -1,0 +1,61 @@
+import json
+
+import keras
+import numpy as np
+
+from medgan.callbacks import JSONLines
+
+
+def model(steps=0):
+    built = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    built.compile(optimizer="sgd", loss="mse")
+    built.optimizer.iterations.assign(steps)
+    return built
+
+
+def strictly(line):
+    """Parses JSON as the standard has it: NaN and Infinity are errors."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+def test_line_holds_step_epoch_logs_and_extras(tmp_path):
+    path = tmp_path / "new" / "metrics.jsonl"
+    callback = JSONLines(path, stage="teacher")
+    callback.set_model(model(steps=7))
+    callback.on_epoch_end(2, {"loss": np.float32(0.5), "val_sf": 30})
+    assert [strictly(line) for line in path.read_text().splitlines()] == [
+        {"stage": "teacher", "step": 7, "epoch": 2, "loss": 0.5, "val_sf": 30.0}
+    ]
+
+
+def test_what_is_not_finite_becomes_null(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    callback = JSONLines(path)
+    callback.set_model(model())
+    callback.on_epoch_end(
+        0, {"a": float("nan"), "b": np.float32("inf"), "c": float("-inf"), "d": 0.0}
+    )
+    record = strictly(path.read_text())
+    assert (record["a"], record["b"], record["c"], record["d"]) == (None, None, None, 0.0)
+
+
+def test_training_appends_one_line_per_epoch(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"epoch": -1}\n')
+    x, y = np.ones((6, 2), "float32"), np.ones((6, 1), "float32")
+    history = model().fit(x, y, batch_size=2, epochs=2, verbose=0, callbacks=[JSONLines(path)])
+    records = [strictly(line) for line in path.read_text().splitlines()]
+    assert [record["epoch"] for record in records] == [-1, 0, 1]
+    assert [record["step"] for record in records[1:]] == [3, 6]
+    assert [record["loss"] for record in records[1:]] == history.history["loss"]
+
+
+def test_epoch_without_logs_still_has_its_line(tmp_path):
+    callback = JSONLines(tmp_path / "metrics.jsonl")
+    callback.set_model(model())
+    callback.on_epoch_end(0)
+    assert strictly((tmp_path / "metrics.jsonl").read_text()) == {"step": 0, "epoch": 0}

@@ -1,0 +1,81 @@
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# Who may import whom: the layout of CONTRIBUTING.md. Everybody may import medgan.errors.
+ARROWS = {
+    "errors": set(),
+    "ops": set(),
+    "data": set(),
+    "figures": set(),
+    "latency": set(),
+    "run": set(),
+    "layers": {"ops"},
+    "losses": {"ops"},
+    "metrics": {"ops"},
+    "networks": {"layers"},
+    "classical": {"ops", "data"},
+    "models": {"networks", "losses", "layers", "ops"},
+    "callbacks": {"metrics", "classical", "figures"},
+    "export": {"export_check", "latency"},
+    "export_check": {"latency"},
+    "recipe": {"data", "networks", "losses", "layers", "metrics", "models", "callbacks"},
+    "experiment": {"data", "networks", "models", "callbacks", "recipe", "run"},
+    "scoreboard": {"classical", "experiment", "latency", "metrics", "networks", "run"},
+    "run_report": {"classical", "experiment", "figures", "run"},
+}
+
+
+def imported(path):
+    """Names of medgan's parts that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "medgan" and len(parts) > 1:
+                yield parts[1]
+
+
+def parts():
+    for path in sorted((ROOT / "medgan").rglob("*.py")):
+        part = path.relative_to(ROOT / "medgan").parts[0].removesuffix(".py")
+        if part != "__init__":
+            yield part, path
+
+
+def test_every_import_follows_an_arrow():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports medgan.{name}"
+        for part, path in parts()
+        for name in imported(path)
+        if name not in ARROWS[part] | {part, "errors"}
+    ]
+    assert not wrong
+
+
+def test_every_part_is_in_the_layout():
+    assert {part for part, _ in parts()} == set(ARROWS)
+
+
+def test_files_stay_readable():
+    long = [str(path) for _, path in parts() if len(path.read_text().splitlines()) > 400]
+    assert not long
+
+
+@pytest.mark.parametrize(
+    "code", ["import medgan", "import medgan.tools.train, medgan.tools.export"]
+)
+def test_import_and_help_do_not_load_tensorflow(code):
+    check = f"{code}; import sys; assert not {{'tensorflow', 'keras'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)

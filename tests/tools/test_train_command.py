@@ -1,0 +1,246 @@
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.testing import assert_allclose
+
+from medgan.experiment import Experiment
+from medgan.recipe import read_recipe
+from medgan.run import RunFolder
+from medgan.tools.train import main
+
+TINY = [
+    "data.count=6",
+    "data.patients=3",
+    "data.image_size=64",
+    "data.crop=48",
+    "networks.teacher.width=3",
+    "networks.student.width=2",
+    "networks.discriminator.width=2",
+    "teacher.content_loss.type=StructuralFusionLoss",
+    "distillation.content_loss.type=StructuralFusionLoss",
+    "teacher.steps=3",
+    "distillation.steps=3",
+    "training.batch_size=3",
+    "training.checkpoint_every=2",
+    "training.validation_pairs=2",
+]
+
+
+def arguments(*changes):
+    return [word for change in (*TINY, *changes) for word in ("--set", change)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One tiny run: the command's result and the run folder."""
+    folder = tmp_path_factory.mktemp("train")
+    before = pathlib.Path.cwd()
+    os.chdir(folder)
+    try:
+        output = ["--output", str(folder / "out"), "--json"]
+        result = CliRunner().invoke(main, ["kgan", *arguments(), *output])
+    finally:
+        os.chdir(before)
+    assert result.exit_code == 0, result.stderr
+    return result, folder / "out"
+
+
+def test_json_holds_every_score_of_every_method(finished):
+    result, run = finished
+    printed = json.loads(result.stdout)
+    assert printed["run"] == str(run)
+    assert set(printed["scores"]) == {
+        "average",
+        "maximum",
+        "teacher",
+        "student",
+        "student_without_teacher",
+    }
+    for scores in printed["scores"].values():
+        assert set(scores) == {"sf", "ssim", "ssim_head", "scd", "qabf", "vif"}
+        assert np.isfinite(list(scores.values())).all()
+
+
+def test_run_folder_is_complete(finished):
+    _, run = finished
+    for name in (
+        "recipe.toml",
+        "overrides.json",
+        "environment.json",
+        "split.json",
+        "metrics.jsonl",
+        "metrics.csv",
+        "scores.json",
+        "scores.csv",
+        "teacher.keras",
+        "student.keras",
+        "student_without_teacher.keras",
+        "checkpoints/student.keras",
+        "samples/comparison.png",
+        "samples/losses.png",
+        "report.html",
+        "model_card.md",
+    ):
+        assert (run / name).stat().st_size > 0, name
+    assert (run / "exports").is_dir()
+    assert list((run / "tensorboard").rglob("events*"))
+    assert cv2.imread(str(run / "samples" / "comparison.png")).shape[0] > 300
+    assert not list(run.rglob(".*part*"))
+
+
+def test_latest_points_at_the_run(finished):
+    _, run = finished
+    assert (run.parent / "runs" / "kgan" / "latest").resolve() == run.resolve()
+
+
+def test_no_patient_is_trained_and_validated_on(finished):
+    split = json.loads((finished[1] / "split.json").read_text())
+    assert not set(split["train"]["patients"]) & set(split["validation"]["patients"])
+
+
+def test_scores_of_the_table_are_means_by_patient_of_the_single_images(finished):
+    result, run = finished
+    rows = list(csv.DictReader((run / "scores.csv").read_text().splitlines()))
+    mine = [row for row in rows if row["method"] == "student"]
+    patients = sorted({row["patient"] for row in mine})
+    means = [np.mean([float(r["sf"]) for r in mine if r["patient"] == p]) for p in patients]
+    expected = json.loads(result.stdout)["scores"]["student"]["sf"]
+    assert_allclose(expected, np.mean(means), rtol=1e-4)
+
+
+def test_every_stage_logs_its_steps_once_and_in_order(finished):
+    text = (finished[1] / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    for stage in ("teacher", "student", "student_without_teacher"):
+        steps = [line["step"] for line in lines if line["stage"] == stage]
+        assert steps == [1, 2, 3]
+    assert "val_sf" in lines[1]
+    assert "soft_image" in next(line for line in lines if line["stage"] == "student")
+
+
+def test_checkpoint_is_a_trainer_that_goes_on(finished):
+    trainer = keras.models.load_model(finished[1] / "checkpoints" / "student.keras")
+    assert int(trainer.optimizer.iterations) == 3
+    x = np.random.default_rng(0).uniform(size=(3, 48, 48, 2)).astype("float32")
+    trainer.train_on_batch(x)
+    assert int(trainer.optimizer.iterations) == 4
+
+
+def test_same_seed_trains_the_same_teacher(finished, tmp_path):
+    experiment = Experiment(read_recipe("kgan", TINY))
+    experiment.train(experiment.stage("teacher"), RunFolder(tmp_path))
+    before = keras.models.load_model(finished[1] / "teacher.keras")
+    again = keras.models.load_model(tmp_path / "teacher.keras")
+    for ours, theirs in zip(before.weights, again.weights, strict=True):
+        assert_allclose(ours, theirs, atol=1e-6)
+    experiment = Experiment(read_recipe("kgan", [*TINY, "run.seed=2"]))
+    assert any(
+        not np.array_equal(ours, theirs)
+        for ours, theirs in zip(
+            before.get_weights(), experiment.networks["teacher"].get_weights(), strict=True
+        )
+    )
+
+
+def test_dry_run_reports_sizes_and_time_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["kgan", *arguments(), "--dry-run", "--json"])
+    assert result.exit_code == 0, result.stderr
+    stages = json.loads(result.stdout)["stages"]
+    assert stages["student"]["steps"] == 3
+    assert stages["student"]["seconds_per_step"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def failed(words, code):
+    """Runs the command, expects an exit code and one line, and returns the line."""
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == code, (result.output, result.exception)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("medgan: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in result.output
+    return lines[0]
+
+
+def test_unknown_recipe_leaves_with_2():
+    assert "kgan" in failed(["kgam"], 2)
+
+
+def test_unknown_key_of_a_network_leaves_with_2(tmp_path):
+    text = pathlib.Path(__file__).resolve().parents[2].joinpath("recipes/kgan.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("width = 8", "widht = 8"))
+    assert "width" in failed([str(path), "--dry-run"], 2)
+
+
+def test_missing_data_folder_leaves_with_3(tmp_path):
+    changes = arguments("data.type=paired_folders", f"data.root={tmp_path / 'nowhere'}")
+    assert "nowhere" in failed(["kgan", *changes], 3)
+
+
+def test_empty_root_says_what_to_set():
+    line = failed(["kgan", *arguments("data.type=paired_folders")], 3)
+    assert "--set data.root=DIR" in line
+
+
+def test_crop_larger_than_the_image_leaves_with_3():
+    assert "crop" in failed(["kgan", *arguments("data.crop=80")], 3)
+
+
+def test_too_few_patients_leave_with_3():
+    assert "patients" in failed(["kgan", *arguments("data.validation_patients=0.9")], 3)
+
+
+def test_output_that_is_no_folder_leaves_with_1(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    assert "Choose another --output" in failed(["kgan", *arguments(), "--output", str(file)], 1)
+
+
+def test_output_that_holds_a_run_is_kept(finished):
+    _, run = finished
+    before = (run / "scores.json").read_bytes()
+    assert "holds a run already" in failed(["kgan", *arguments(), "--output", str(run)], 2)
+    assert (run / "scores.json").read_bytes() == before
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_diverging_losses_leave_with_4(tmp_path):
+    changes = arguments("teacher.adversarial_weight=1e39")
+    line = failed(["kgan", *changes, "--output", str(tmp_path / "out")], 4)
+    assert "expected a finite number" in line
+
+
+def test_interrupt_saves_a_checkpoint_and_leaves_with_130(tmp_path):
+    run = tmp_path / "out"
+    command = [sys.executable, "-c", "from medgan.tools.train import main; main()", "kgan"]
+    process = subprocess.Popen(
+        [*command, *arguments("teacher.steps=100000"), "--output", str(run)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (run / "checkpoints" / "teacher.keras").exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "checkpoint of stage teacher saved" in errors
+    assert "Traceback" not in errors
+    keras.models.load_model(run / "checkpoints" / "teacher.keras")
