@@ -82,6 +82,7 @@ class Experiment:
         networks: name of the stage to its network, `teacher`, `student` and
             `student_without_teacher`.
         seconds: wall time of the trainings so far.
+        equilibrium: the discriminator's loss at equilibrium in the last stage, None without one.
 
     Raises:
         RecipeError: if a table cannot be built.
@@ -93,6 +94,7 @@ class Experiment:
         self.seed = recipe["run"]["seed"]
         self.training = recipe["training"]
         self.seconds = 0.0
+        self.equilibrium = None
         keras.utils.set_random_seed(self.seed)
         self.pairs, self.split = load_data(recipe)
         student = self._network("student", 1)
@@ -103,7 +105,8 @@ class Experiment:
         }
         self.networks["student_without_teacher"].set_weights(student.get_weights())
         self._teacher_discriminator = self._network("discriminator", 2)
-        self.batches(0, self.seed)  # a crop that does not fit is said before training
+        self._own_callbacks()  # what does not fit is said before training
+        self.batches(0, self.seed)
 
     def _network(self, name, offset):
         defaults = {"seed": self.seed + offset, "name": name}
@@ -205,6 +208,8 @@ class Experiment:
         every = self.training["checkpoint_every"]
         epoch = next(n for n in range(max(1, every // 10), 0, -1) if every % n == 0)
         batches, patients = self.validation(self.training["validation_pairs"])
+        loss = getattr(stage.trainer, "adversarial_loss", None)
+        self.equilibrium = None if loss is None else loss.equilibrium
         checkpoint = callbacks.LastCheckpoint(
             run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
         )
@@ -213,14 +218,14 @@ class Experiment:
             *self._averaging(stage),
             callbacks.FusionReport(batches, patients, every=every // epoch),
             self._pictures(stage, run, every // epoch),
-            *(
-                build(table, f"[[callbacks]] {index + 1}")
-                for index, table in enumerate(self.recipe.tables.get("callbacks", []))
-            ),
+            *self._own_callbacks(),
             callbacks.JSONLines(run.path / "metrics.jsonl", stage=stage.name),
             keras.callbacks.TensorBoard(run.path / "tensorboard" / stage.name, write_graph=False),
             callbacks.LossCurves(
-                run.path / "samples" / f"losses_{stage.name}.png", stage.name, every // epoch
+                run.path / "samples" / f"losses_{stage.name}.png",
+                stage.name,
+                self.equilibrium,
+                every // epoch,
             ),
             checkpoint,
             *extra_callbacks,
@@ -244,6 +249,11 @@ class Experiment:
                 raise
         self.seconds += time.monotonic() - start
         callbacks.last_checkpoint.save_atomically(stage.network, run.path / f"{stage.name}.keras")
+
+    def _own_callbacks(self):
+        """The callbacks of `[[callbacks]]`, new ones for every stage."""
+        tables = self.recipe.tables.get("callbacks", [])
+        return [build(table, f"[[callbacks]] {i}") for i, table in enumerate(tables, 1)]
 
     def _averaging(self, stage):
         """Validates and saves the averaged weights where the optimizer keeps them."""

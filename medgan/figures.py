@@ -47,15 +47,16 @@ def comparison_figure(columns, path, rows=None):
     _save(figure, path)
 
 
-def loss_figure(stages, path):
+def loss_figure(stages, path, equilibrium=None):
     """Draws the losses of generator and discriminator, one panel per stage (the paper's Figure 5).
 
-    At equilibrium the logarithmic discriminator loss is 2 ln 2 = 1.386, which is drawn: far below
-    it the discriminator has learned the training images by heart.
+    A discriminator that cannot tell real from generated images has the loss of equilibrium; far
+    below it the discriminator has learned the training images by heart.
 
     Args:
         stages: title to records `{"step": ..., "loss": ..., "discriminator": ...}`.
         path: PNG file to write.
+        equilibrium: the discriminator's loss at equilibrium, drawn as a line; None draws none.
     """
     from matplotlib.figure import Figure
 
@@ -68,7 +69,9 @@ def loss_figure(stages, path):
             ("discriminator", "discriminator", "tab:orange"),
         ):
             panel.plot(steps, [record.get(key) for record in records], label=label, color=colour)
-        panel.axhline(2 * np.log(2), color="grey", linestyle=":", label="equilibrium, 2 ln 2")
+        if equilibrium is not None:
+            label = f"equilibrium, {equilibrium:.3f}"
+            panel.axhline(equilibrium, color="grey", linestyle=":", label=label)
         panel.set(title=title, xlabel="step", ylabel="loss")
         panel.grid(alpha=0.3)
         panel.legend(fontsize=8)

@@ -49,16 +49,17 @@ def write_metrics_csv(run):
     write_atomically(run.path / "metrics.csv", text.getvalue())
 
 
-def write_figures(run, pairs, networks, modalities):
+def write_figures(run, experiment):
     """Draws `samples/comparison.png` (Figure 4) and `samples/losses.png` (Figure 5)."""
-    chosen = spread(pairs, 4)
+    chosen = spread(experiment.split.validation, 4)
+    first, second = experiment.pairs.modalities
     sources = [chosen.image(index)[None] for index in range(len(chosen))]
     methods = {
-        modalities[0]: lambda x: x[..., :1],
-        modalities[1]: lambda x: x[..., 1:],
+        first: lambda x: x[..., :1],
+        second: lambda x: x[..., 1:],
         "average": average,
         "maximum": maximum,
-        **{STAGE_TITLES[name]: network for name, network in networks.items()},
+        **{STAGE_TITLES[name]: network for name, network in experiment.networks.items()},
     }
     columns = {
         title: [np.asarray(method(source))[0] for source in sources]
@@ -66,7 +67,7 @@ def write_figures(run, pairs, networks, modalities):
     }
     comparison_figure(columns, run.path / "samples" / "comparison.png", chosen.names)
     records = {STAGE_TITLES[name]: lines for name, lines in read_records(run).items()}
-    loss_figure(records, run.path / "samples" / "losses.png")
+    loss_figure(records, run.path / "samples" / "losses.png", experiment.equilibrium)
 
 
 def write_model_card(run, recipe, experiment, scoreboard):

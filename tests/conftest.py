@@ -26,3 +26,24 @@ def atlas():
 def oracle():
     """Golden scores with the fused images they belong to: MEDGAN_ORACLE, or ../shared/oracle."""
     return _shared("MEDGAN_ORACLE", "oracle", "fusion_metrics.csv")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """`--set` texts that make the recipe `kgan` run in seconds."""
+    return [
+        "data.count=6",
+        "data.patients=3",
+        "data.image_size=64",
+        "data.crop=48",
+        "networks.teacher.width=3",
+        "networks.student.width=2",
+        "networks.discriminator.width=2",
+        "teacher.content_loss.type=StructuralFusionLoss",
+        "distillation.content_loss.type=StructuralFusionLoss",
+        "teacher.steps=3",
+        "distillation.steps=3",
+        "training.batch_size=3",
+        "training.checkpoint_every=2",
+        "training.validation_pairs=2",
+    ]

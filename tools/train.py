@@ -152,8 +152,7 @@ def _finish(recipe, experiment, run, console):
     write_json(run.path / "scores.json", board.to_dict())
     board.write_csv(run.path / "scores.csv")
     run_report.write_metrics_csv(run)
-    modalities = experiment.pairs.modalities
-    run_report.write_figures(run, experiment.split.validation, experiment.networks, modalities)
+    run_report.write_figures(run, experiment)
     run_report.write_model_card(run, recipe, experiment, board)
     run_report.write_html(run, recipe, board)
     head, *lines = board.cells()

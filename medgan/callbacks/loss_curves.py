@@ -12,13 +12,16 @@ class LossCurves(Periodic):
     Args:
         path: PNG file; its folder is made if missing.
         title: title of the figure.
+        equilibrium: the discriminator's loss at equilibrium, drawn as a line (an adversarial
+            loss's `equilibrium`); None draws none.
         every: number of epochs between two drawings.
     """
 
-    def __init__(self, path, title="", every=1):
+    def __init__(self, path, title="", equilibrium=None, every=1):
         super().__init__(every)
         self.path = pathlib.Path(path)
         self.title = title
+        self.equilibrium = equilibrium
         self.records = []
 
     def on_epoch_end(self, epoch, logs=None):
@@ -30,4 +33,4 @@ class LossCurves(Periodic):
     def act(self, epoch, logs):
         """Draws the curves so far."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        loss_figure({self.title: self.records}, self.path)
+        loss_figure({self.title: self.records}, self.path, self.equilibrium)

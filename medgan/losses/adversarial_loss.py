@@ -19,6 +19,11 @@ class AdversarialLoss(abc.ABC):
     def discriminator(self, real_logits, fake_logits):
         """Loss of the discriminator, from the logits of real and of generated images."""
 
+    @property
+    def equilibrium(self):
+        """The discriminator's loss at logits of 0: when it cannot tell one kind from the other."""
+        return float(self.discriminator(ops.zeros((1,)), ops.zeros((1,))))
+
     def get_config(self):
         """Returns the constructor's arguments."""
         return {}

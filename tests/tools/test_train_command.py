@@ -19,30 +19,15 @@ from medgan.recipe import read_recipe
 from medgan.run import RunFolder
 from medgan.tools.train import main
 
-TINY = [
-    "data.count=6",
-    "data.patients=3",
-    "data.image_size=64",
-    "data.crop=48",
-    "networks.teacher.width=3",
-    "networks.student.width=2",
-    "networks.discriminator.width=2",
-    "teacher.content_loss.type=StructuralFusionLoss",
-    "distillation.content_loss.type=StructuralFusionLoss",
-    "teacher.steps=3",
-    "distillation.steps=3",
-    "training.batch_size=3",
-    "training.checkpoint_every=2",
-    "training.validation_pairs=2",
-]
 
-
-def arguments(*changes):
-    return [word for change in (*TINY, *changes) for word in ("--set", change)]
+@pytest.fixture(scope="session")
+def arguments(tiny):
+    """Makes the words that set a tiny recipe, and more changes."""
+    return lambda *changes: [w for change in (*tiny, *changes) for w in ("--set", change)]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, arguments):
     """One tiny run: the command's result and the run folder."""
     folder = tmp_path_factory.mktemp("train")
     before = pathlib.Path.cwd()
@@ -137,14 +122,14 @@ def test_checkpoint_is_a_trainer_that_goes_on(finished):
     assert int(trainer.optimizer.iterations) == 4
 
 
-def test_same_seed_trains_the_same_teacher(finished, tmp_path):
-    experiment = Experiment(read_recipe("kgan", TINY))
+def test_same_seed_trains_the_same_teacher(finished, tmp_path, tiny):
+    experiment = Experiment(read_recipe("kgan", tiny))
     experiment.train(experiment.stage("teacher"), RunFolder(tmp_path))
     before = keras.models.load_model(finished[1] / "teacher.keras")
     again = keras.models.load_model(tmp_path / "teacher.keras")
     for ours, theirs in zip(before.weights, again.weights, strict=True):
         assert_allclose(ours, theirs, atol=1e-6)
-    experiment = Experiment(read_recipe("kgan", [*TINY, "run.seed=2"]))
+    experiment = Experiment(read_recipe("kgan", [*tiny, "run.seed=2"]))
     assert any(
         not np.array_equal(ours, theirs)
         for ours, theirs in zip(
@@ -153,7 +138,7 @@ def test_same_seed_trains_the_same_teacher(finished, tmp_path):
     )
 
 
-def test_dry_run_reports_sizes_and_time_and_writes_nothing(tmp_path, monkeypatch):
+def test_dry_run_reports_sizes_and_time_and_writes_nothing(tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["kgan", *arguments(), "--dry-run", "--json"])
     assert result.exit_code == 0, result.stderr
@@ -184,31 +169,31 @@ def test_unknown_key_of_a_network_leaves_with_2(tmp_path):
     assert "width" in failed([str(path), "--dry-run"], 2)
 
 
-def test_missing_data_folder_leaves_with_3(tmp_path):
+def test_missing_data_folder_leaves_with_3(tmp_path, arguments):
     changes = arguments("data.type=paired_folders", f"data.root={tmp_path / 'nowhere'}")
     assert "nowhere" in failed(["kgan", *changes], 3)
 
 
-def test_empty_root_says_what_to_set():
+def test_empty_root_says_what_to_set(arguments):
     line = failed(["kgan", *arguments("data.type=paired_folders")], 3)
     assert "--set data.root=DIR" in line
 
 
-def test_crop_larger_than_the_image_leaves_with_3():
+def test_crop_larger_than_the_image_leaves_with_3(arguments):
     assert "crop" in failed(["kgan", *arguments("data.crop=80")], 3)
 
 
-def test_too_few_patients_leave_with_3():
+def test_too_few_patients_leave_with_3(arguments):
     assert "patients" in failed(["kgan", *arguments("data.validation_patients=0.9")], 3)
 
 
-def test_output_that_is_no_folder_leaves_with_1(tmp_path):
+def test_output_that_is_no_folder_leaves_with_1(tmp_path, arguments):
     file = tmp_path / "file"
     file.touch()
     assert "Choose another --output" in failed(["kgan", *arguments(), "--output", str(file)], 1)
 
 
-def test_output_that_holds_a_run_is_kept(finished):
+def test_output_that_holds_a_run_is_kept(finished, arguments):
     _, run = finished
     before = (run / "scores.json").read_bytes()
     assert "holds a run already" in failed(["kgan", *arguments(), "--output", str(run)], 2)
@@ -216,13 +201,13 @@ def test_output_that_holds_a_run_is_kept(finished):
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
-def test_diverging_losses_leave_with_4(tmp_path):
+def test_diverging_losses_leave_with_4(tmp_path, arguments):
     changes = arguments("teacher.adversarial_weight=1e39")
     line = failed(["kgan", *changes, "--output", str(tmp_path / "out")], 4)
     assert "expected a finite number" in line
 
 
-def test_interrupt_saves_a_checkpoint_and_leaves_with_130(tmp_path):
+def test_interrupt_saves_a_checkpoint_and_leaves_with_130(tmp_path, arguments):
     run = tmp_path / "out"
     command = [sys.executable, "-c", "from medgan.tools.train import main; main()", "kgan"]
     process = subprocess.Popen(

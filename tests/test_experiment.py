@@ -1,0 +1,59 @@
+import keras
+from numpy.testing import assert_allclose
+
+from medgan.experiment import Experiment
+from medgan.recipe import read_recipe
+from medgan.run import RunFolder
+
+
+class Weights(keras.callbacks.Callback):
+    """Keeps the generator's weights after every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.after = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.after.append(self.model.generator.get_weights())
+
+
+def test_averaged_weights_are_validated_and_saved(tmp_path, tiny):
+    experiment = Experiment(read_recipe("kgan-gpu", [*tiny, "teacher.optimizer.ema_momentum=0.5"]))
+    weights = Weights()
+    stage = experiment.stage("teacher")
+    experiment.train(stage, RunFolder(tmp_path), [weights])
+    average = weights.after[0]
+    for now in weights.after[1:]:
+        average = [0.5 * old + 0.5 * new for old, new in zip(average, now, strict=True)]
+    saved = keras.models.load_model(tmp_path / "teacher.keras")
+    for ours, expected in zip(saved.get_weights(), average, strict=True):
+        assert_allclose(ours, expected, atol=1e-6)
+
+
+def test_student_starts_alike_with_and_without_teacher_and_sees_the_same_batches(tiny):
+    experiment = Experiment(read_recipe("kgan", tiny))
+    stages = [experiment.stage(name) for name in ("student", "student_without_teacher")]
+    weights = [stage.network.get_weights() for stage in stages]
+    for one, other in zip(*weights, strict=True):
+        assert_allclose(one, other, atol=0)
+    batches = [next(iter(experiment.batches(0, stage.data_seed))) for stage in stages]
+    assert_allclose(batches[0], batches[1], atol=0)
+    assert stages[0].steps == stages[1].steps
+
+
+def test_discriminator_of_the_student_starts_from_the_teachers(tiny):
+    experiment = Experiment(read_recipe("kgan", tiny))
+    teacher = experiment.stage("teacher").trainer.discriminator
+    student = experiment.stage("student").trainer.discriminator
+    assert teacher is not student
+    for one, other in zip(teacher.get_weights(), student.get_weights(), strict=True):
+        assert_allclose(one, other, atol=0)
+
+
+def test_own_callbacks_of_the_recipe_are_called(tmp_path, tiny):
+    recipe = read_recipe("kgan", tiny)
+    log = tmp_path / "own.csv"
+    recipe.tables["callbacks"] = [{"type": "CSVLogger", "filename": str(log)}]
+    experiment = Experiment(recipe)
+    experiment.train(experiment.stage("teacher"), RunFolder(tmp_path))
+    assert len(log.read_text().splitlines()) == 4
