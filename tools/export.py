@@ -20,7 +20,7 @@ PHANTOMS = {"count": 8, "patients": 4}
 @click.option("--tflite", is_flag=True, help="A float32 TFLite file for one size of image.")
 @click.option("--saved-model", is_flag=True, help="A TensorFlow SavedModel for any size.")
 @click.option("--run", "run_path", metavar="DIR", help="The run folder; default the latest run.")
-@click.option("--output", metavar="PATH", help="The file, or a folder to put the exports in.")
+@click.option("--output", metavar="PATH", help="The .tflite file, or a folder to put the exports in.")
 @click.option("--overwrite", is_flag=True, help="Replace exports that are there.")
 @click.option("--size", metavar="HxW", help="Size of the TFLite file's image, such as 256x256.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -129,10 +129,10 @@ def _paths(kinds, output, default, name):
             return {one: path}
         if one == "tflite" and path.suffix == ".tflite" and not is_folder:
             return {one: path}
-        if path.suffix == ".tflite" or not (is_folder or output.endswith("/") or one is None):
+        if path.suffix == ".tflite" or path.is_file():
             raise RecipeError(
                 f"Received --output {output} for {' and '.join(kinds)}, expected "
-                f"{'the path of a .tflite file or ' if one else ''}a folder, which ends with /."
+                f"{'the path of a .tflite file or ' if one else ''}a folder."
             )
         folder = path
     return {kind: folder / f"{name}{SUFFIXES[kind]}" for kind in kinds}

@@ -228,7 +228,6 @@ def test_other_channels_than_two_are_refused(tmp_path):
         (["student", "--tflite", "--size", "256"], "expected height x width"),
         (["student", "--saved-model", "--size", "8x8"], "takes any size"),
         (["student", "--tflite", "--size", "1x1"], "cannot take images of 1x1 pixels"),
-        (["student", "--tflite", "--output", "x"], "a folder, which ends with /"),
         (["student", "--tflite", "--saved-model", "--output", "x.tflite"], "a folder"),
         (["student", "--tflite", "--run", "gone"], "gone is not a run folder"),
     ],
@@ -262,3 +261,9 @@ def test_help_loads_no_tensorflow():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "medgan-export student --tflite" in result.stdout
+
+
+def test_output_without_suffix_is_a_folder_for_a_tflite_file(runs, tmp_path):
+    result = call("student", "--tflite", "--output", tmp_path / "phone")
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "phone").iterdir()] == ["student.tflite"]
