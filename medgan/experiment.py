@@ -13,6 +13,7 @@ import tensorflow as tf
 from medgan import callbacks, data, models
 from medgan.data import evaluation_batches, split_by_patient, training_batches
 from medgan.errors import DataError, RecipeError
+from medgan.metrics import SMALLEST_SCORED_SIDE
 from medgan.recipe import build
 from medgan.recipe.building import check_keys, find, signature
 
@@ -39,8 +40,9 @@ def load_data(recipe):
     source = find(table.get("type"), "[data]")
     known = signature(source)
     others = {**signature(data.phantoms), **signature(data.paired_folders)}
-    shared = {key: others.get(key) for key in (*SPLIT_KEYS, *PIPELINE_KEYS)}
-    check_keys(table, {**others, **known}, "[data]", extra=shared)
+    pipeline = signature(training_batches)
+    others.update({key: pipeline[key] for key in PIPELINE_KEYS})
+    check_keys(table, {**others, "seed": 0, **known}, "[data]", extra=SPLIT_KEYS)
     if "root" in known and not table.get("root"):
         raise DataError(
             f"data.root is empty, expected the folder of the {table['type']}. "
@@ -81,8 +83,10 @@ class Experiment:
         split: training, validation and test pairs.
         networks: name of the stage to its network, `teacher`, `student` and
             `student_without_teacher`.
+        rivals: scores on the validation pairs of a training, by method: average, maximum and,
+            from the second stage on, the teacher.
         seconds: wall time of the trainings so far.
-        equilibrium: the discriminator's loss at equilibrium in the last stage, None without one.
+        equilibria: name of the stage to its discriminator's loss at equilibrium.
 
     Raises:
         RecipeError: if a table cannot be built.
@@ -94,7 +98,8 @@ class Experiment:
         self.seed = recipe["run"]["seed"]
         self.training = recipe["training"]
         self.seconds = 0.0
-        self.equilibrium = None
+        self.rivals = {}
+        self.equilibria = {}
         keras.utils.set_random_seed(self.seed)
         self.pairs, self.split = load_data(recipe)
         student = self._network("student", 1)
@@ -165,6 +170,8 @@ class Experiment:
         else:
             arguments["type"] = table.get("type")
         trainer = build(arguments, where, defaults, discriminator=discriminator, **networks)
+        if not isinstance(trainer, models.AdversarialModel):
+            raise RecipeError(f"{where} type: {arguments['type']} is no trainer of medgan.models.")
         optimizers = {}
         for key in ("optimizer", "discriminator_optimizer"):
             optimizer = table.get(key)
@@ -174,6 +181,36 @@ class Experiment:
         trainer.compile(**optimizers)
         seed = self.seed if name == "teacher" else self.seed + 1
         return Stage(name, trainer, networks.get("student", networks.get("generator")), steps, seed)
+
+    def check(self):
+        """Computes every stage's losses on one batch, so that what cannot be trained is said first.
+
+        Nothing is learned and no later draw changes.
+
+        Raises:
+            RecipeError: if networks and losses do not fit together or to the crops.
+            DataError: if an image is too small to be scored.
+        """
+        for pairs in (self.split.validation, self.split.test):
+            for name, size in zip(pairs.names, pairs.sizes(), strict=True):
+                if min(size) < SMALLEST_SCORED_SIDE:
+                    raise DataError(
+                        f"{name}: received {size[0]} x {size[1]} pixels, expected at least "
+                        f"{SMALLEST_SCORED_SIDE} a side to be scored. Leave the image out."
+                    )
+        batch = next(iter(self.batches(0, self.seed)))
+        for name in STAGES:
+            trainer = self.stage(name).trainer
+            table = "teacher" if name == "teacher" else "distillation"
+            try:
+                named = trainer.as_batch(batch)
+                trainer.generator_terms(named, trainer.synthesize(named, training=False))
+            except (ValueError, TypeError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise RecipeError(f"[{table}] on crops of {batch.shape[1]}: {reason}") from error
+        # Distillation froze them; the teacher's own stage comes first.
+        self.networks["teacher"].trainable = True
+        self._teacher_discriminator.trainable = True
 
     def try_batch(self, stage):
         """Takes two steps of a stage and returns the seconds of the second."""
@@ -209,14 +246,18 @@ class Experiment:
         epoch = next(n for n in range(max(1, every // 10), 0, -1) if every % n == 0)
         batches, patients = self.validation(self.training["validation_pairs"])
         loss = getattr(stage.trainer, "adversarial_loss", None)
-        self.equilibrium = None if loss is None else loss.equilibrium
+        self.equilibria[stage.name] = getattr(loss, "equilibrium", None)
         checkpoint = callbacks.LastCheckpoint(
             run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
         )
+        rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
+        report = callbacks.FusionReport(batches, patients, rivals, every // epoch)
+        report.scores = self.rivals  # what does not change is scored once
         observers = [
             callbacks.StopOnDivergence(),
+            checkpoint,  # before the averages are swapped in: it must go on from the weights
             *self._averaging(stage),
-            callbacks.FusionReport(batches, patients, every=every // epoch),
+            report,
             self._pictures(stage, run, every // epoch),
             *self._own_callbacks(),
             callbacks.JSONLines(run.path / "metrics.jsonl", stage=stage.name),
@@ -224,10 +265,9 @@ class Experiment:
             callbacks.LossCurves(
                 run.path / "samples" / f"losses_{stage.name}.png",
                 stage.name,
-                self.equilibrium,
+                self.equilibria[stage.name],
                 every // epoch,
             ),
-            checkpoint,
             *extra_callbacks,
         ]
         steps = self.batches(0, stage.data_seed).take(stage.steps)

@@ -10,8 +10,11 @@ def _save(figure, path):
     """Writes the figure whole or not at all."""
     path = pathlib.Path(path)
     temporary = path.with_name(f".{path.stem}.part.png")
-    figure.savefig(temporary, dpi=110, bbox_inches="tight", facecolor="white")
-    os.replace(temporary, path)
+    try:
+        figure.savefig(temporary, dpi=110, bbox_inches="tight", facecolor="white")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def comparison_figure(columns, path, rows=None):
@@ -47,7 +50,7 @@ def comparison_figure(columns, path, rows=None):
     _save(figure, path)
 
 
-def loss_figure(stages, path, equilibrium=None):
+def loss_figure(stages, path, equilibria=None):
     """Draws the losses of generator and discriminator, one panel per stage (the paper's Figure 5).
 
     A discriminator that cannot tell real from generated images has the loss of equilibrium; far
@@ -56,7 +59,8 @@ def loss_figure(stages, path, equilibrium=None):
     Args:
         stages: title to records `{"step": ..., "loss": ..., "discriminator": ...}`.
         path: PNG file to write.
-        equilibrium: the discriminator's loss at equilibrium, drawn as a line; None draws none.
+        equilibria: title to the discriminator's loss at equilibrium, drawn as a line; a stage
+            without one has none.
     """
     from matplotlib.figure import Figure
 
@@ -69,6 +73,7 @@ def loss_figure(stages, path, equilibrium=None):
             ("discriminator", "discriminator", "tab:orange"),
         ):
             panel.plot(steps, [record.get(key) for record in records], label=label, color=colour)
+        equilibrium = (equilibria or {}).get(title)
         if equilibrium is not None:
             label = f"equilibrium, {equilibrium:.3f}"
             panel.axhline(equilibrium, color="grey", linestyle=":", label=label)

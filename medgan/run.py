@@ -1,5 +1,6 @@
 """The run folder: what is written where, and how it is found again."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -30,7 +31,8 @@ def write_atomically(path, text):
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise MedganError(
             f"Cannot write {path}: {error.strerror or error}. Free space or choose another folder."
         ) from error
@@ -96,7 +98,8 @@ class RunFolder:
             temporary.symlink_to(target, target_is_directory=True)
             os.replace(temporary, link)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
     @classmethod
     def open(cls, path=None):
@@ -131,6 +134,19 @@ class RunFolder:
         return path
 
 
+def _revision():
+    """Git revision of the checkout that medgan runs from; None elsewhere or without git."""
+    checkout = pathlib.Path(__file__).resolve().parents[1]
+    if not (checkout / ".git").exists():  # somebody else's repository may be further up
+        return None
+    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return result.stdout.strip() or None
+
+
 def environment():
     """Versions, machine and git revision, as a dict for `environment.json`."""
     import importlib.metadata
@@ -145,12 +161,6 @@ def environment():
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
-    revision = subprocess.run(
-        ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     return {
         "command": sys.argv,
         "versions": versions,
@@ -159,5 +169,5 @@ def environment():
         "processors": os.cpu_count(),
         "devices": [device.name for device in tf.config.list_physical_devices()],
         "backend": keras.backend.backend(),
-        "git": revision or None,
+        "git": _revision(),
     }

@@ -20,7 +20,7 @@ STAGE_TITLES = {
 }
 
 CONVENTIONS = (
-    "Scores are means by patient on the validation patients, whom no training saw, on 8-bit images "
+    "Scores are means by patient on patients whom no training saw, on 8-bit images "
     "0..255, clipped and rounded, never stretched. SSIM: mean over both sources, Gaussian 11x11, "
     "L = 255; head: the same inside the filled outline of the head. VIF: sum over both sources. "
     "CPU ms: median of 20 single images as a TensorFlow graph on this machine. The default content "
@@ -66,11 +66,12 @@ def write_figures(run, experiment):
         for title, method in methods.items()
     }
     comparison_figure(columns, run.path / "samples" / "comparison.png", chosen.names)
+    equilibria = {STAGE_TITLES[name]: value for name, value in experiment.equilibria.items()}
     records = {STAGE_TITLES[name]: lines for name, lines in read_records(run).items()}
-    loss_figure(records, run.path / "samples" / "losses.png", experiment.equilibrium)
+    loss_figure(records, run.path / "samples" / "losses.png", equilibria)
 
 
-def write_model_card(run, recipe, experiment, scoreboard):
+def write_model_card(run, recipe, experiment, boards):
     """Writes `model_card.md`: what the student is, what it saw, what it scores, what it is not."""
     sides = {
         side: f"{len(value['names'])} pairs of {len(value['patients'])} patients "
@@ -80,6 +81,9 @@ def write_model_card(run, recipe, experiment, scoreboard):
     }
     listed = "\n".join(f"- {side}: {text}" for side, text in sides.items())
     seed = recipe["run"]["seed"]
+    tables = "\n\n".join(
+        f"{side.capitalize()} patients:\n\n{board.markdown()}" for side, board in _named(boards)
+    )
     text = f"""# {recipe.name}: student
 
 A network that fuses two registered grey images into one, distilled from a teacher GAN.
@@ -91,25 +95,25 @@ A network that fuses two registered grey images into one, distilled from a teach
 - Training: seed {seed}, {recipe["teacher"]["steps"]} steps of the teacher, \
 {recipe["distillation"]["steps"]} of each student, {experiment.seconds / 60:.1f} minutes.
 
-{scoreboard.markdown()}
+{tables}
 
 {CONVENTIONS}
 
 One seed and few patients: differences below 0.5 SF, 0.002 SSIM, 0.02 SCD or 0.01 Qabf are noise.
-This is not a medical device. It has not been read by radiologists; a fused image can hide or
-invent detail, and both sources must stay at hand.
+This card and the run folder hold names of images and patients, and pictures of them: treat them as
+you treat the images.
+
+This is not a medical device. It has not been read by radiologists; a fused image can hide or invent
+detail, and both sources must stay at hand.
 """
     write_atomically(run.path / "model_card.md", text)
 
 
-def write_html(run, recipe, scoreboard):
+def write_html(run, recipe, boards):
     """Writes `report.html`: table, pictures and losses in one file without network access."""
-    head, *lines = scoreboard.cells()
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
-        for line in lines
+    tables = "".join(
+        f"<h2>Scores, {side} patients</h2>{_html_table(board)}" for side, board in _named(boards)
     )
-    heads = "".join(f"<th scope='col'>{html.escape(cell)}</th>" for cell in head)
     pictures = "".join(
         f"<h2>{title}</h2><img alt='{title}' src='data:image/png;base64,{_encoded(run, name)}'>"
         for title, name in (("Fused images", "comparison"), ("Losses", "losses"))
@@ -126,12 +130,27 @@ table {{ border-collapse: collapse }} th, td {{ padding: .3rem .8rem; text-align
 th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f3f3f3 }}
 </style></head><body>
 <h1>{name}</h1>
-<div><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>
+{tables}
 <p>{CONVENTIONS}</p>
 {pictures}
 </body></html>
 """
     write_atomically(run.path / "report.html", text)
+
+
+def _named(boards):
+    """`(side, board)` of the boards that there are: validation, and test where it was kept."""
+    return [(side, b) for side, b in zip(("validation", "test"), boards, strict=True) if b]
+
+
+def _html_table(board):
+    head, *lines = board.cells()
+    heads = "".join(f"<th scope='col'>{html.escape(cell)}</th>" for cell in head)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
+        for line in lines
+    )
+    return f"<div><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def _encoded(run, name):

@@ -5,8 +5,10 @@ import dataclasses
 import io
 
 import numpy as np
+import tensorflow as tf
 
 from medgan.classical import average, maximum
+from medgan.data import evaluation_batches
 from medgan.experiment import graph
 from medgan.latency import median_milliseconds
 from medgan.metrics import FUSION_SCORES, mean_by_patient, score_fusion
@@ -50,12 +52,11 @@ class Scoreboard:
 
     Args:
         pairs: `medgan.data.Pairs` to score on.
-        batches: the same pairs as batches of sources.
     """
 
-    def __init__(self, pairs, batches):
+    def __init__(self, pairs):
         self.pairs = pairs
-        self.batches = batches
+        self.batches = evaluation_batches(pairs, 4)
         self.rows = []
         for name, method in (("average", average), ("maximum", maximum)):
             self._add(name, graph(lambda x, training, rule=method: rule(x)), 0, 0)
@@ -70,7 +71,8 @@ class Scoreboard:
         values = score_fusion(method, self.batches)
         means = {key: mean_by_patient(v, self.pairs.patients) for key, v in values.items()}
         image = self.pairs.image(0)[None]
-        milliseconds = median_milliseconds(lambda: np.asarray(method(image)))
+        with tf.device("/CPU:0"):
+            milliseconds = median_milliseconds(lambda: np.asarray(method(image)))
         self.rows.append(Row(name, means, values, parameters, macs, milliseconds))
 
     @property

@@ -5,12 +5,12 @@ import pytest
 
 
 def _shared(variable, default, needed):
-    """A folder that is not in the repository; without it the test is skipped, in CI it fails."""
+    """A folder outside the repository; the test is skipped without it, or fails if it was named."""
     shared = pathlib.Path(__file__).resolve().parents[2] / "shared"
     root = pathlib.Path(os.environ.get(variable, shared / default)).expanduser()
     if not (root / needed).exists():
         reason = f"{root}: no {needed} in it; set {variable} to the folder that has it."
-        if os.environ.get("CI") == "true":
+        if variable in os.environ:
             pytest.fail(reason)
         pytest.skip(reason)
     return root

@@ -25,8 +25,8 @@ ARROWS = {
     "export": {"export_check", "latency"},
     "export_check": {"latency"},
     "recipe": {"data", "networks", "losses", "layers", "metrics", "models", "callbacks"},
-    "experiment": {"data", "networks", "models", "callbacks", "recipe", "run"},
-    "scoreboard": {"classical", "experiment", "latency", "metrics", "networks", "run"},
+    "experiment": {"data", "networks", "metrics", "models", "callbacks", "recipe", "run"},
+    "scoreboard": {"classical", "data", "experiment", "latency", "metrics", "networks", "run"},
     "run_report": {"classical", "experiment", "figures", "run"},
 }
 

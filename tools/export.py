@@ -20,7 +20,9 @@ PHANTOMS = {"count": 8, "patients": 4}
 @click.option("--tflite", is_flag=True, help="A float32 TFLite file for one size of image.")
 @click.option("--saved-model", is_flag=True, help="A TensorFlow SavedModel for any size.")
 @click.option("--run", "run_path", metavar="DIR", help="The run folder; default the latest run.")
-@click.option("--output", metavar="PATH", help="The .tflite file, or a folder to put the exports in.")
+@click.option(
+    "--output", metavar="PATH", help="The .tflite file, or a folder to put the exports in."
+)
 @click.option("--overwrite", is_flag=True, help="Replace exports that are there.")
 @click.option("--size", metavar="HxW", help="Size of the TFLite file's image, such as 256x256.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -107,7 +109,8 @@ def _source(network, run_path):
         )
     if not zipfile.is_zipfile(file):
         raise RecipeError(f"{file} is not a Keras archive, expected a .keras file of Keras 3.")
-    run = RunFolder.open(run_path) if run_path else None
+    beside = file.parent if (file.parent / "recipe.toml").exists() else None
+    run = RunFolder.open(run_path or beside) if run_path or beside else None
     return run, file, file.stem, file.parent
 
 

@@ -14,13 +14,15 @@ class StageProgress(keras.callbacks.Callback):
         name: title of the stage.
         steps: number of its steps.
         console: rich console on standard error.
+        rivals: method to scores on the same validation pairs, filled by the time training begins.
     """
 
-    def __init__(self, name, steps, console):
+    def __init__(self, name, steps, console, rivals):
         super().__init__()
         self.name = name
         self.steps = steps
         self.console = console
+        self.rivals = rivals
         self.step = 0
 
     def on_train_begin(self, logs=None):
@@ -40,6 +42,9 @@ class StageProgress(keras.callbacks.Callback):
             self.task = self.bar.add_task(self.name, total=self.steps, loss="-")
         else:
             self.console.print(f"{self.name}: {self.steps} steps")
+        for method, scores in self.rivals.items():
+            if method != "model":
+                self._print(f"  to beat: {method:9}  {_words(scores)}")
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
@@ -54,16 +59,14 @@ class StageProgress(keras.callbacks.Callback):
             return
         spent = time.monotonic() - self.start
         left = spent / self.step * (self.steps - self.step)
-        scores = "  ".join(
-            f"{name} {logs[f'val_{name}']:.3f}"
-            for name in ("sf", "ssim", "ssim_head", "scd", "qabf", "vif")
+        scores = {name.removeprefix("val_"): v for name, v in logs.items() if "val_" in name}
+        self._print(
+            f"{self.name} {self.step}/{self.steps}  loss {logs['loss']:.3f}  {_words(scores)}"
+            f"  {left:.0f} s left"
         )
-        self.console.print(
-            f"{self.name} {self.step}/{self.steps}  loss {logs['loss']:.3f}  {scores}"
-            f"  {left:.0f} s left",
-            highlight=False,
-            soft_wrap=True,
-        )
+
+    def _print(self, text):
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def close(self):
         """Takes the bar off the terminal."""
@@ -73,6 +76,12 @@ class StageProgress(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """Ends the bar."""
         self.close()
+
+
+def _words(scores):
+    """Scores in one line."""
+    names = ("sf", "ssim", "ssim_head", "scd", "qabf", "vif")
+    return "  ".join(f"{name} {scores[name]:.3f}" for name in names if name in scores)
 
 
 def console(quiet=False):

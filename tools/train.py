@@ -28,7 +28,7 @@ from medgan.tools.console import (
 @click.option(
     "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--quiet", is_flag=True, help="No progress; the table still comes.")
 @click.version_option(package_name="medgan")
 def main(recipe, output, assignments, dry_run, as_json, quiet):
     r"""Train a teacher GAN and distil it into a student.
@@ -71,6 +71,7 @@ def _dry_run(recipe, as_json, quiet):
 
     console = make_console(quiet)
     experiment = Experiment(recipe)
+    experiment.check()
     _describe(experiment, console)
     size = experiment.pairs.sizes()[0]
     stages, total = {}, 0.0
@@ -103,23 +104,35 @@ def _train(recipe, output, as_json, quiet):
 
     console = make_console(quiet)
     experiment = Experiment(recipe)
+    experiment.check()
     run = RunFolder.create(recipe.name, output)
     _write_beginnings(recipe, experiment, run)
     console.print(f"run folder: {run.path}", highlight=False)
     _describe(experiment, console)
     for name in STAGES:
         stage = experiment.stage(name)
-        progress = StageProgress(name, stage.steps, console)
+        progress = StageProgress(name, stage.steps, console, experiment.rivals)
         try:
             experiment.train(stage, run, [progress])
         except KeyboardInterrupt:
             kept = run.path / "checkpoints" / f"{name}.keras"
-            fail(f"Interrupted; checkpoint of stage {name} saved: {kept}.", INTERRUPTED)
+            saved = f"checkpoint of stage {name} saved: {kept}" if kept.exists() else "none saved"
+            fail(f"Interrupted; {saved}.", INTERRUPTED)
         finally:
             progress.close()
-    board = _finish(recipe, experiment, run, console)
+    console.print("scoring", highlight=False)
+    board, test_board = _finish(recipe, experiment, run)
+    # The table is the result, not progress: --quiet keeps it, --json says it otherwise.
+    words = make_console(quiet and as_json)
+    _print_table(words, recipe, board, "validation")
+    if test_board:
+        _print_table(words, recipe, test_board, "test")
+    words.print(f"report: {run.path / 'report.html'}", highlight=False)
     if as_json:
-        click.echo(json.dumps({"run": str(run.path), "scores": board.scores}))
+        printed = {"run": str(run.path), "scores": board.scores}
+        if test_board:
+            printed["test_scores"] = test_board.scores
+        click.echo(json.dumps(printed))
 
 
 def _write_beginnings(recipe, experiment, run):
@@ -135,34 +148,43 @@ def _write_beginnings(recipe, experiment, run):
     write_json(run.path / "split.json", experiment.split.to_dict())
 
 
-def _finish(recipe, experiment, run, console):
-    """Scores everything, draws everything, prints the table."""
-    from rich import box
-    from rich.table import Table
-
+def _finish(recipe, experiment, run):
+    """Scores everything, draws everything, writes it all; returns the tables."""
     from medgan import run_report
     from medgan.run import write_json
     from medgan.scoreboard import Scoreboard
 
-    console.print("scoring", highlight=False)
-    batches, _ = experiment.validation()
-    board = Scoreboard(experiment.split.validation, batches)
-    for name, network in experiment.networks.items():
-        board.add_network(name, network)
-    write_json(run.path / "scores.json", board.to_dict())
-    board.write_csv(run.path / "scores.csv")
+    boards = []
+    for side, name in (
+        (experiment.split.validation, "scores"),
+        (experiment.split.test, "scores_test"),
+    ):
+        if not len(side):
+            boards.append(None)
+            continue
+        board = Scoreboard(side)
+        for method, network in experiment.networks.items():
+            board.add_network(method, network)
+        write_json(run.path / f"{name}.json", board.to_dict())
+        board.write_csv(run.path / f"{name}.csv")
+        boards.append(board)
     run_report.write_metrics_csv(run)
     run_report.write_figures(run, experiment)
-    run_report.write_model_card(run, recipe, experiment, board)
-    run_report.write_html(run, recipe, board)
+    run_report.write_model_card(run, recipe, experiment, boards)
+    run_report.write_html(run, recipe, boards)
+    return boards
+
+
+def _print_table(console, recipe, board, side):
+    from rich import box
+    from rich.table import Table
+
     head, *lines = board.cells()
     count = f"{len(board.pairs)} pairs of {len(set(board.pairs.patients))} patients"
-    title = f"{recipe.name}: validation, {count} that no training saw"
+    title = f"{recipe.name}: {side}, {count} that no training saw"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
     for index, heading in enumerate(head):
         table.add_column(heading, justify="right" if index else "left", no_wrap=True)
     for line in lines:
         table.add_row(*line)
     console.print(table)
-    console.print(f"report: {run.path / 'report.html'}", highlight=False)
-    return board

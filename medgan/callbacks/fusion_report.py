@@ -21,7 +21,8 @@ class FusionReport(Periodic):
         every: number of epochs between two validations.
 
     Attributes:
-        scores: name of the method to its scores; the model is `"model"`.
+        scores: name of the method to its scores; the model is `"model"`. What is there already is
+            not scored again.
 
     Example:
         >>> import numpy as np

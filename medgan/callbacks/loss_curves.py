@@ -33,4 +33,5 @@ class LossCurves(Periodic):
     def act(self, epoch, logs):
         """Draws the curves so far."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        loss_figure({self.title: self.records}, self.path, self.equilibrium)
+        equilibria = {self.title: self.equilibrium}
+        loss_figure({self.title: self.records}, self.path, equilibria)

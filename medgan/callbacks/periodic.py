@@ -6,7 +6,7 @@ import keras
 
 
 class Periodic(keras.callbacks.Callback, abc.ABC):
-    """Acts after every `every`-th epoch, and at the end of training if that was not one.
+    """Acts after every `every`-th epoch and after the last.
 
     Args:
         every: number of epochs between two acts.
@@ -30,12 +30,13 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
     def on_epoch_end(self, epoch, logs=None):
         """Acts if the epoch is due."""
         self._epoch = epoch
-        if (epoch + 1) % self.every == 0:
+        last = epoch + 1 == (self.params or {}).get("epochs")
+        if (epoch + 1) % self.every == 0 or last:
             self.act(epoch, {} if logs is None else logs)
             self._acted_after = epoch
 
     def on_train_end(self, logs=None):
-        """Acts once more if the last epoch was not due."""
+        """Acts once more if training was stopped after an epoch that was not due."""
         if self._epoch is not None and self._acted_after != self._epoch:
             self.act(self._epoch, {} if logs is None else logs)
             self._acted_after = self._epoch

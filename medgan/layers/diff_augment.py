@@ -25,8 +25,8 @@ class DiffAugment(keras.layers.Layer):
 
     Reference:
         Zhao, Liu, Lin, Zhu and Han, Differentiable Augmentation for Data-Efficient GAN Training,
-        2020. Their saturation does nothing on grey images and is left out; their fill is -1 on
-        [-1, 1] data, which is our 0.
+        2020. Their contrast factor comes from [0.5, 1.5], our `contrast=1`. Their saturation does
+        nothing on grey images and is left out; their fill is -1 on [-1, 1] data, which is our 0.
     """
 
     def __init__(

@@ -9,10 +9,16 @@ from medgan.metrics.fusion_metrics import (
     StructuralSimilarity,
     VisualInformation,
 )
-from medgan.metrics.scoring import FUSION_SCORES, mean_by_patient, score_fusion
+from medgan.metrics.scoring import (
+    FUSION_SCORES,
+    SMALLEST_SCORED_SIDE,
+    mean_by_patient,
+    score_fusion,
+)
 
 __all__ = [
     "FUSION_SCORES",
+    "SMALLEST_SCORED_SIDE",
     "CorrelationsOfDifferences",
     "EdgePreservation",
     "FusionMetric",

@@ -3,6 +3,10 @@
 import numpy as np
 
 from medgan import ops
+from medgan.ops.visual_information import SMALLEST_SIDE
+
+# Shorter sides have no room for the four scales of VIF.
+SMALLEST_SCORED_SIDE = SMALLEST_SIDE
 
 FUSION_SCORES = {
     "sf": lambda sources, fused: ops.spatial_frequency(fused),

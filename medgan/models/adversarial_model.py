@@ -24,13 +24,12 @@ class AdversarialModel(keras.Model, abc.ABC):
 
     A batch is a dict: `"x"`, `"y"` (None where there is no target), and what a trainer adds.
     Constructor arguments are attributes of the same name; `get_config` finds them by the signature.
+    Every trainer takes `discriminator_steps`, steps of the discriminator for one of the generator.
 
     One forward pass of the generator serves both players: the discriminator takes its
     `discriminator_steps` on the images without gradient while the tape is stopped, then the
     generator's loss is taken against the new discriminator.
     """
-
-    discriminator_steps = 1
 
     @property
     @abc.abstractmethod
@@ -187,7 +186,9 @@ class AdversarialModel(keras.Model, abc.ABC):
         batch = self.as_batch(data)
         images = self.synthesize(batch, training=False)
         terms = self.generator_terms(batch, images)
-        return self._logs(batch, images, sum(terms.values()), terms)
+        logs = self._logs(batch, images, sum(terms.values()), terms)
+        # The discriminator is not asked here; its tracker of the training has nothing to say.
+        return {k: v for k, v in logs.items() if k in terms or k not in self._term_means}
 
     def as_batch(self, data):
         """Names the parts of what Keras hands to a step."""

@@ -45,6 +45,7 @@ class DistillingGAN(AdversarialModel):
         gamma: weight of the relations.
         adversarial_weight: weight of the adversarial loss within the hard part.
         augmentation: layer that augments what the discriminator sees, such as `DiffAugment()`.
+        discriminator_steps: steps of the discriminator for one of the generator.
 
     Raises:
         ValueError: if a weight is negative, or a network is given twice.
@@ -82,6 +83,7 @@ class DistillingGAN(AdversarialModel):
         gamma=1.0,
         adversarial_weight=0.1,
         augmentation=None,
+        discriminator_steps=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -104,6 +106,7 @@ class DistillingGAN(AdversarialModel):
         self.gamma = gamma
         self.adversarial_weight = adversarial_weight
         self.augmentation = augmentation
+        self.discriminator_steps = discriminator_steps
         teacher.trainable = False
         if teacher_discriminator is not None:
             teacher_discriminator.trainable = False
@@ -146,16 +149,15 @@ class DistillingGAN(AdversarialModel):
     def generator_terms(self, batch, images):
         """Eq. 7, the relations, and eq. 8."""
         teacher, image = batch["teacher"], images["image"]
-        logits = {}
-        if "logits" in teacher:
-            logits["teacher_logits"] = teacher["logits"]
-            logits["student_logits"] = self._teacher_adversary.logits(image)
-        soft = self.distillation_loss.terms(teacher["image"], image, **logits)
+        logits = ()
+        if "logits" in teacher and isinstance(self.distillation_loss, DistillationLoss):
+            logits = teacher["logits"], self._teacher_adversary.logits(image)
+        soft = content_terms(self.distillation_loss, teacher["image"], image, *logits)
         hard = content_terms(self.content_loss, _real(batch), image)
         hard["adversarial"] = self.adversarial_weight * self._adversary.generator_loss(image)
         relation = self.relation_loss.call(teacher["embedding"], images["embedding"])
         return {
-            **{f"soft_{name}": self.alpha * ops.mean(value) for name, value in soft.items()},
+            **{f"soft_{name}": self.alpha * value for name, value in soft.items()},
             **{name: self.beta * value for name, value in hard.items()},
             "relation": self.gamma * ops.mean(relation),
         }

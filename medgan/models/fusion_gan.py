@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from medgan.losses import MetricAwareFusionLoss, NonSaturatingLoss
+from medgan.losses.fusion_loss import check_weights
 from medgan.models.adversarial_model import AdversarialModel
 from medgan.models.adversary import Adversary
 
@@ -25,6 +26,10 @@ class FusionGAN(AdversarialModel):
         adversarial_loss: an `AdversarialLoss`, `NonSaturatingLoss()` by default.
         adversarial_weight: weight of the generator's adversarial loss.
         augmentation: layer that augments what the discriminator sees, such as `DiffAugment()`.
+        discriminator_steps: steps of the discriminator for one of the generator.
+
+    Raises:
+        ValueError: if the weight is negative, or the discriminator has not one channel per source.
 
     Example:
         >>> import numpy as np
@@ -51,11 +56,18 @@ class FusionGAN(AdversarialModel):
         adversarial_loss=None,
         adversarial_weight=0.1,
         augmentation=None,
+        discriminator_steps=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if adversarial_weight < 0:
-            raise ValueError(f"Received adversarial_weight={adversarial_weight}, expected >= 0.")
+        check_weights(adversarial_weight=adversarial_weight)
+        if generator.built and discriminator.built:
+            sources, judged = generator.input_shape[-1], discriminator.input_shape[-1]
+            if sources != judged:
+                raise ValueError(
+                    f"Received a discriminator of {judged} channels for {sources} sources, "
+                    "expected one channel per source, such as modality_discriminator()."
+                )
         self.generator = generator
         self.discriminator = discriminator
         self.content_loss = MetricAwareFusionLoss() if content_loss is None else content_loss
@@ -64,6 +76,7 @@ class FusionGAN(AdversarialModel):
         )
         self.adversarial_weight = adversarial_weight
         self.augmentation = augmentation
+        self.discriminator_steps = discriminator_steps
         self._adversary = Adversary(discriminator, self.adversarial_loss, augmentation)
         if generator.built and discriminator.built:
             self.build()
@@ -95,9 +108,9 @@ class FusionGAN(AdversarialModel):
         return batch["x"], images["fused"]
 
 
-def content_terms(loss, reference, output):
-    """Batch means of a content loss: of its named terms, or of a plain Keras loss as one."""
+def content_terms(loss, reference, output, *further):
+    """Batch means of a loss: of its named terms, or of a plain Keras loss as one."""
     if hasattr(loss, "terms"):
-        terms = loss.terms(reference, output)
+        terms = loss.terms(reference, output, *further)
         return {name: ops.mean(value) for name, value in terms.items()}
     return {"content": loss(reference, output)}

@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+import os
+import sys
 
 from medgan.errors import MedganError, RecipeError
-from medgan.recipe.reading import KINDS, near
+from medgan.recipe.checking import KINDS, near
 
 PLACES = (
     "medgan.networks",
@@ -31,10 +33,14 @@ def find(name, where):
         raise RecipeError(f"{where} type: received {name!r}, expected a name.")
     if ":" in name:
         module, _, attribute = name.partition(":")
+        if os.getcwd() not in sys.path:  # a command's path holds its own folder, not yours
+            sys.path.append(os.getcwd())
         try:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError, ValueError) as error:
-            raise RecipeError(f"{where} type: cannot import {name!r}: {error}.") from error
+            raise RecipeError(
+                f"{where} type: cannot import {name!r}: {error}. Run from the module's folder."
+            ) from error
     known = []
     for place in PLACES:
         module = importlib.import_module(place)
@@ -62,6 +68,11 @@ def check_keys(keys, known, where, extra=()):
         default = known[key]
         numbers = isinstance(default, float) and type(value) in (int, float)
         plain = isinstance(default, bool | int | float | str) and not isinstance(value, dict)
+        if default is None and isinstance(value, str) and key.endswith(("_loss", "augmentation")):
+            raise RecipeError(
+                f"{where} {key}: received {value!r}, expected a table with a type, such as "
+                f'{{ type = "{value}" }}.'
+            )
         if plain and type(value) is not type(default) and not numbers:
             raise RecipeError(
                 f"{where} {key}: received {value!r}, expected {KINDS[type(default)]}."

@@ -2,30 +2,13 @@
 
 import copy
 import dataclasses
-import difflib
 import importlib.resources
 import json
-import math
 import pathlib
 import tomllib
 
 from medgan.errors import RecipeError
-
-TABLES = ("run", "data", "networks", "teacher", "distillation", "training", "callbacks", "when")
-NETWORKS = ("teacher", "student", "discriminator")
-PLAIN_KEYS = {
-    "run": {"name": str, "seed": int},
-    "training": {"batch_size": int, "checkpoint_every": int, "validation_pairs": int},
-}
-SMALLEST = {
-    "run.seed": 0,
-    "teacher.steps": 1,
-    "distillation.steps": 1,
-    "training.batch_size": 1,
-    "training.checkpoint_every": 1,
-    "training.validation_pairs": 1,
-    "data.crop": 1,
-}
+from medgan.recipe.checking import KINDS, check_names, check_values, near
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +128,7 @@ def _quoted(value):
 
 def resolve(tables, text, path, assignments):
     """Checks tables and applies `when` and then `(key, value)` assignments."""
-    _check_names(tables, path)
+    check_names(tables, path)
     overrides = {}
     settled = copy.deepcopy(tables)
     conditions = settled.pop("when", {})
@@ -156,7 +139,8 @@ def resolve(tables, text, path, assignments):
             _put(settled, key, value, f"[when.{kind}]")
     for key, value in assignments:
         overrides[key] = _put(settled, key, value, "--set")
-    _check_values(settled)
+    check_names(settled, path)
+    check_values(settled)
     return Recipe(settled, text, overrides, path)
 
 
@@ -174,40 +158,6 @@ def _flat(keys, prefix):
             yield from _flat(value, f"{prefix}.{key}")
         else:
             yield f"{prefix}.{key}", value
-
-
-def near(name, known):
-    """Words for the known names nearest to a wrong one."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
-    if close:
-        return f"Did you mean {' or '.join(close)}?"
-    return f"Known: {', '.join(sorted(str(k) for k in known))}."
-
-
-def _check_names(tables, path):
-    for table in tables:
-        if table not in TABLES:
-            raise RecipeError(f"{path} has an unknown table [{table}]. {near(table, TABLES)}")
-    for table in ("run", "data", "networks", "teacher", "distillation", "training"):
-        if not isinstance(tables.get(table), dict):
-            raise RecipeError(
-                f"{path} has no table [{table}], expected one; see medgan's kgan.toml."
-            )
-    for network in NETWORKS:
-        if not isinstance(tables["networks"].get(network), dict):
-            raise RecipeError(f"{path} has no table [networks.{network}], expected one.")
-    for network in tables["networks"]:
-        if network not in NETWORKS:
-            raise RecipeError(
-                f"{path} has an unknown table [networks.{network}]. {near(network, NETWORKS)}"
-            )
-    for table, keys in PLAIN_KEYS.items():
-        for key in tables[table]:
-            if key not in keys:
-                raise RecipeError(f"[{table}] has an unknown key {key!r}. {near(key, keys)}")
-        for key in keys:
-            if key not in tables[table]:
-                raise RecipeError(f"[{table}] has no key {key!r}, expected one.")
 
 
 def _put(tables, key, value, origin):
@@ -245,16 +195,6 @@ def _parsed(text, old, key):
     return value
 
 
-KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-    dict: "a table",
-}
-
-
 def _fitting(value, old, where, mixed=False):
     """The value, if its type is that of the old one (a whole number serves as a number)."""
     if mixed:
@@ -270,24 +210,3 @@ def _fitting(value, old, where, mixed=False):
             return float(value)
         expected = KINDS.get(type(old), "another value")
     raise RecipeError(f"{where}: received {value!r}, expected {expected}, such as {old!r}.")
-
-
-def _check_values(tables):
-    for table, keys in PLAIN_KEYS.items():
-        for key, kind in keys.items():
-            value = tables[table][key]
-            if type(value) is not kind:
-                raise RecipeError(f"[{table}] {key}: received {value!r}, expected {KINDS[kind]}.")
-    for stage in ("teacher", "distillation"):
-        if type(tables[stage].get("steps")) is not int:
-            received = tables[stage].get("steps")
-            raise RecipeError(f"[{stage}] steps: received {received!r}, expected a whole number.")
-    for key, smallest in SMALLEST.items():
-        table, name = key.split(".")
-        value = tables[table].get(name)
-        if isinstance(value, int | float) and (value < smallest or not math.isfinite(value)):
-            raise RecipeError(f"[{table}] {name}: received {value}, expected {smallest} or more.")
-    if not tables["run"]["name"] or "/" in tables["run"]["name"]:
-        raise RecipeError(
-            f"[run] name: received {tables['run']['name']!r}, expected a name for a folder."
-        )

@@ -158,6 +158,22 @@ def test_reloaded_model_keeps_student_teacher_and_weights_of_the_terms(tmp_path)
         assert_allclose(ours, theirs, atol=1e-6)
 
 
+def test_a_plain_keras_loss_serves_as_distillation_loss():
+    x = images()
+    model = DistillingGAN(
+        dense_fusion_generator(width=2, dense_layers=1, seed=1),
+        dense_fusion_generator(width=2, dense_layers=1, head="tanh", seed=2),
+        modality_discriminator(width=2),
+        distillation_loss=keras.losses.MeanSquaredError(),
+        content_loss=StructuralFusionLoss(),
+        alpha=3.0,
+    )
+    model.compile("sgd", "sgd")
+    logs = model.evaluate(x, verbose=0, return_dict=True)
+    difference = np.asarray(model.teacher(x)) - np.asarray(model.student(x))
+    assert_allclose(logs["soft_content"], 3 * np.mean(difference**2), rtol=1e-4)
+
+
 def test_one_network_in_two_parts_is_refused():
     network = dense_fusion_generator(width=2, dense_layers=1)
     with pytest.raises(ValueError, match="one network in two parts"):

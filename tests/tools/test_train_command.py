@@ -34,7 +34,7 @@ def finished(tmp_path_factory, arguments):
     os.chdir(folder)
     try:
         output = ["--output", str(folder / "out"), "--json"]
-        result = CliRunner().invoke(main, ["kgan", *arguments(), *output])
+        result = CliRunner().invoke(main, ["kgan", *arguments("data.test_patients=0.3"), *output])
     finally:
         os.chdir(before)
     assert result.exit_code == 0, result.stderr
@@ -55,6 +55,16 @@ def test_json_holds_every_score_of_every_method(finished):
     for scores in printed["scores"].values():
         assert set(scores) == {"sf", "ssim", "ssim_head", "scd", "qabf", "vif"}
         assert np.isfinite(list(scores.values())).all()
+
+
+def test_test_patients_are_scored_apart(finished):
+    result, run = finished
+    printed = json.loads(result.stdout)
+    assert set(printed["test_scores"]) == set(printed["scores"])
+    split = json.loads((run / "split.json").read_text())
+    rows = list(csv.DictReader((run / "scores_test.csv").read_text().splitlines()))
+    assert {row["patient"] for row in rows} == set(split["test"]["patients"])
+    assert "Test patients" in (run / "model_card.md").read_text()
 
 
 def test_run_folder_is_complete(finished):
@@ -123,7 +133,7 @@ def test_checkpoint_is_a_trainer_that_goes_on(finished):
 
 
 def test_same_seed_trains_the_same_teacher(finished, tmp_path, tiny):
-    experiment = Experiment(read_recipe("kgan", tiny))
+    experiment = Experiment(read_recipe("kgan", [*tiny, "data.test_patients=0.3"]))
     experiment.train(experiment.stage("teacher"), RunFolder(tmp_path))
     before = keras.models.load_model(finished[1] / "teacher.keras")
     again = keras.models.load_model(tmp_path / "teacher.keras")
@@ -167,6 +177,53 @@ def test_unknown_key_of_a_network_leaves_with_2(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(text.replace("width = 8", "widht = 8"))
     assert "width" in failed([str(path), "--dry-run"], 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            ["data.crop=40", "teacher.content_loss.type=MetricAwareFusionLoss"],
+            "[teacher] on crops of 40: Received images of 40x40",
+        ),
+        (["networks.discriminator.type=patch_discriminator"], "one channel per source"),
+        (["networks.teacher.head=sum"], "expected one of"),
+        (["run.seed=99999999999999"], "or less"),
+        (["data.seed=-1"], "expected 0 or more"),
+        (["run={}"], "[run] has no key"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_training(changes, words, tmp_path, arguments):
+    output = tmp_path / "out"
+    assert words in failed(["kgan", *arguments(*changes), "--output", str(output)], 2)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("crop = 128", 'crop = "128"', "[data] crop: received '128', expected a whole number"),
+        ("flips = true", 'flips = "no"', "[data] flips: received 'no', expected true or false"),
+        (
+            'content_loss = { type = "MetricAwareFusionLoss" }',
+            'content_loss = "MetricAwareFusionLoss"',
+            "expected a table with a type",
+        ),
+        ("[when.paired_folders]", "[when.paired_foldres]", "Did you mean paired_folders"),
+        ("[run]", "callbacks = 3\n[run]", "expected tables [[callbacks]]"),
+    ],
+)
+def test_wrong_values_in_a_file_leave_with_2(old, new, words, tmp_path):
+    text = pathlib.Path(__file__).resolve().parents[2].joinpath("recipes/kgan.toml").read_text()
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new).replace("count = 300", "count = 30"))
+    assert words in failed([str(path), "--dry-run"], 2)
+
+
+def test_images_too_small_to_be_scored_leave_with_3(arguments):
+    changes = arguments("data.image_size=40", "data.crop=32")
+    assert "at least 41 a side" in failed(["kgan", *changes], 3)
 
 
 def test_missing_data_folder_leaves_with_3(tmp_path, arguments):

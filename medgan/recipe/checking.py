@@ -1,0 +1,117 @@
+"""What the tables of a recipe may be called, and what their plain keys may hold."""
+
+import difflib
+import math
+
+from medgan.errors import RecipeError
+
+TABLES = ("run", "data", "networks", "teacher", "distillation", "training", "callbacks", "when")
+NETWORKS = ("teacher", "student", "discriminator")
+SOURCES = ("phantoms", "paired_folders")
+PLAIN_KEYS = {
+    "run": {"name": str, "seed": int},
+    "training": {"batch_size": int, "checkpoint_every": int, "validation_pairs": int},
+}
+OTHER_NUMBERS = {"teacher.steps": True, "distillation.steps": True, "data.crop": False}
+SMALLEST = {
+    "run.seed": 0,
+    "teacher.steps": 1,
+    "distillation.steps": 1,
+    "training.batch_size": 1,
+    "training.checkpoint_every": 1,
+    "training.validation_pairs": 1,
+    "data.crop": 1,
+    "data.seed": 0,
+}
+LARGEST_SEED = 2**31 - 1
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+}
+
+
+def near(name, known):
+    """Words for the known names nearest to a wrong one."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"Known: {', '.join(sorted(str(k) for k in known))}."
+
+
+def check_names(tables, path):
+    """Raises RecipeError for a table or a plain key that is unknown or missing."""
+    for table in tables:
+        if table not in TABLES:
+            raise RecipeError(f"{path} has an unknown table [{table}]. {near(table, TABLES)}")
+    for table in ("run", "data", "networks", "teacher", "distillation", "training"):
+        if not isinstance(tables.get(table), dict):
+            raise RecipeError(
+                f"{path} has no table [{table}], expected one; see medgan's kgan.toml."
+            )
+    for network in NETWORKS:
+        if not isinstance(tables["networks"].get(network), dict):
+            raise RecipeError(f"{path} has no table [networks.{network}], expected one.")
+    for network in tables["networks"]:
+        if network not in NETWORKS:
+            raise RecipeError(
+                f"{path} has an unknown table [networks.{network}]. {near(network, NETWORKS)}"
+            )
+    for table, keys in PLAIN_KEYS.items():
+        for key in tables[table]:
+            if key not in keys:
+                raise RecipeError(f"[{table}] has an unknown key {key!r}. {near(key, keys)}")
+        for key in keys:
+            if key not in tables[table]:
+                raise RecipeError(f"[{table}] has no key {key!r}, expected one.")
+    _check_lists(tables)
+
+
+def _check_lists(tables):
+    callbacks = tables.get("callbacks", [])
+    if not isinstance(callbacks, list) or not all(isinstance(c, dict) for c in callbacks):
+        raise RecipeError(f"callbacks: received {callbacks!r}, expected tables [[callbacks]].")
+    if not isinstance(tables["data"].get("type"), str):
+        received = tables["data"].get("type")
+        raise RecipeError(f"[data] type: received {received!r}, expected a text.")
+    conditions = tables.get("when", {})
+    if not isinstance(conditions, dict):
+        raise RecipeError(f"when: received {conditions!r}, expected tables [when.TYPE].")
+    for kind, changes in conditions.items():
+        if kind not in SOURCES and ":" not in kind:
+            raise RecipeError(f"[when.{kind}]: no data has this type. {near(kind, SOURCES)}")
+        if not isinstance(changes, dict) or not all(isinstance(c, dict) for c in changes.values()):
+            raise RecipeError(f"[when.{kind}]: received {changes!r}, expected table.key = value.")
+
+
+def check_values(tables):
+    """Raises RecipeError for a plain value of the wrong type or out of range."""
+    for table, keys in PLAIN_KEYS.items():
+        for key, kind in keys.items():
+            _check_type(f"[{table}] {key}", tables[table][key], kind)
+    for name, needed in OTHER_NUMBERS.items():
+        table, key = name.split(".")
+        if needed or key in tables[table]:
+            _check_type(f"[{table}] {key}", tables[table].get(key), int)
+    for name, smallest in SMALLEST.items():
+        table, key = name.split(".")
+        value = tables[table].get(key)
+        if isinstance(value, int | float) and (value < smallest or not math.isfinite(value)):
+            raise RecipeError(f"[{table}] {key}: received {value}, expected {smallest} or more.")
+    for table in ("run", "data"):
+        seed = tables[table].get("seed", 0)
+        _check_type(f"[{table}] seed", seed, int)
+        if seed > LARGEST_SEED:
+            raise RecipeError(f"[{table}] seed: received {seed}, expected {LARGEST_SEED} or less.")
+    if not tables["run"]["name"] or "/" in tables["run"]["name"]:
+        raise RecipeError(
+            f"[run] name: received {tables['run']['name']!r}, expected a name for a folder."
+        )
+
+
+def _check_type(where, value, kind):
+    if type(value) is not kind:
+        raise RecipeError(f"{where}: received {value!r}, expected {KINDS[kind]}.")
