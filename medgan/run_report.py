@@ -79,7 +79,7 @@ def write_model_card(run, recipe, experiment, boards):
         for side, value in experiment.split.to_dict().items()
         if value["names"]
     }
-    listed = "\n".join(f"- {side}: {text}" for side, text in sides.items())
+    listed = "\n".join(f"    - {side}: {text}" for side, text in sides.items())
     seed = recipe["run"]["seed"]
     tables = "\n\n".join(
         f"{side.capitalize()} patients:\n\n{board.markdown()}" for side, board in _named(boards)
@@ -127,7 +127,7 @@ body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72re
 body {{ padding: 0 1rem }}
 div {{ overflow-x: auto }} img {{ max-width: 100% }}
 table {{ border-collapse: collapse }} th, td {{ padding: .3rem .8rem; text-align: right }}
-th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f3f3f3 }}
+th, td {{ white-space: nowrap }} th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f3f3f3 }}
 </style></head><body>
 <h1>{name}</h1>
 {tables}
