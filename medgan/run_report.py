@@ -127,7 +127,8 @@ body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72re
 body {{ padding: 0 1rem }}
 div {{ overflow-x: auto }} img {{ max-width: 100% }}
 table {{ border-collapse: collapse }} th, td {{ padding: .3rem .8rem; text-align: right }}
-th, td {{ white-space: nowrap }} th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f3f3f3 }}
+th, td {{ white-space: nowrap }}
+th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f3f3f3 }}
 </style></head><body>
 <h1>{name}</h1>
 {tables}

@@ -182,9 +182,13 @@ def _print_table(console, recipe, board, side):
     head, *lines = board.cells()
     count = f"{len(board.pairs)} pairs of {len(set(board.pairs.patients))} patients"
     title = f"{recipe.name}: {side}, {count} that no training saw"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
-    for index, heading in enumerate(head):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=True)
-    for line in lines:
-        table.add_row(*line)
-    console.print(table)
+    everything = range(len(head))
+    narrow = [everything[:-3], (0, *everything[-3:])]  # scores, then cost, in 80 columns
+    for columns in [everything] if console.width >= 110 else narrow:
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+        for column in columns:
+            justify = "right" if column else "left"
+            table.add_column(head[column], justify=justify, no_wrap=True)
+        for line in lines:
+            table.add_row(*(line[column] for column in columns))
+        console.print(table)
