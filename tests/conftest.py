@@ -2,6 +2,10 @@ import os
 import pathlib
 
 import pytest
+import tensorflow as tf
+
+# Tests trace many small graphs that run once or twice: optimising them costs more than it saves.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def _shared(variable, default, needed):

@@ -24,6 +24,7 @@ CASES = {
             "information": 5.0,
             "frequency": 6.0,
             "frequency_cap": 1.5,
+            "overshoot": 7.0,
         },
         "sources",
     ),

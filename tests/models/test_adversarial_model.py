@@ -29,7 +29,7 @@ def values(variables):
 def test_one_step_equals_the_step_written_by_hand():
     x = images()
     model = small_gan(adversarial_weight=0.5)
-    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), run_eagerly=True)
     hand = small_gan(adversarial_weight=0.5)
     generator, discriminator = hand.generator, hand.discriminator
     model.train_on_batch(x)
@@ -61,12 +61,26 @@ def test_one_step_equals_the_step_written_by_hand():
         assert_allclose(ours, by_hand, atol=2e-6)
 
 
+def test_step_in_a_graph_equals_the_eager_step():
+    x = images()
+    results = []
+    for eager in (True, False):
+        model = small_gan()
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), run_eagerly=eager)
+        model.train_on_batch(x)
+        results.append(values(model.weights))
+    for one, other in zip(*results, strict=True):
+        assert_allclose(one, other, atol=2e-6)
+
+
 def test_each_optimizer_moves_its_own_networks_only():
     x = images()
     for generator_rate, discriminator_rate in ((0.1, 0.0), (0.0, 0.1)):
         model = small_gan()
         model.compile(
-            keras.optimizers.SGD(generator_rate), keras.optimizers.SGD(discriminator_rate)
+            keras.optimizers.SGD(generator_rate),
+            keras.optimizers.SGD(discriminator_rate),
+            run_eagerly=True,
         )
         model.train_on_batch(x)  # spectral normalisation rescales kernels in the first call
         before = values(model.generator.trainable_variables)
@@ -115,7 +129,7 @@ def test_several_discriminator_steps_move_the_discriminator_more():
     moved = []
     for steps in (1, 3):
         model = small_gan(discriminator_steps=steps)
-        model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.05))
+        model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.05), run_eagerly=True)
         model.train_on_batch(x)
         moved.append(int(model.discriminator_optimizer.iterations))
     assert moved == [1, 3]
@@ -124,7 +138,7 @@ def test_several_discriminator_steps_move_the_discriminator_more():
 def test_compiled_metrics_see_sources_and_fused_image():
     x = images()
     model = small_gan()
-    model.compile("sgd", "sgd", metrics=[SpatialFrequency()])
+    model.compile("sgd", "sgd", metrics=[SpatialFrequency()], run_eagerly=True)
     logs = model.evaluate(x, verbose=0, return_dict=True)
     fused = np.asarray(quantise(model.predict(x, verbose=0)), "float64")
     rows = np.mean(np.diff(fused, axis=1) ** 2, axis=(1, 2, 3))
@@ -141,6 +155,7 @@ def test_reloaded_model_goes_on_as_if_never_saved(tmp_path):
             keras.optimizers.Adam(1e-2),
             keras.optimizers.Adam(1e-3),
             metrics=[SpatialFrequency()],
+            run_eagerly=True,
         )
         for _ in range(2):
             model.train_on_batch(x)
@@ -163,7 +178,9 @@ def test_reloaded_model_goes_on_as_if_never_saved(tmp_path):
 def test_averaged_weights_are_those_of_the_generator_alone():
     x = images()
     model = small_gan()
-    model.compile(keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5), "sgd")
+    model.compile(
+        keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5), "sgd", run_eagerly=True
+    )
     model.train_on_batch(x)
     average = values(model.generator.trainable_variables)  # Keras starts the average here
     for _ in range(2):

@@ -28,7 +28,7 @@ def test_one_step_equals_the_step_written_by_hand():
     x = images()
     weights = {"alpha": 0.7, "beta": 0.6, "gamma": 0.5, "adversarial_weight": 0.4}
     model, hand = parts(**weights), parts(**weights)
-    model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.2))
+    model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.2), run_eagerly=True)
     model.train_on_batch(x)
 
     student, discriminator = hand.student, hand.discriminator
@@ -72,7 +72,7 @@ def test_one_step_equals_the_step_written_by_hand():
 
 def test_teacher_and_its_discriminator_do_not_move():
     model = parts()
-    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), run_eagerly=True)
     frozen = [*model.teacher.weights, *model.teacher_discriminator.weights]
     before = [keras.ops.convert_to_numpy(weight) for weight in frozen]
     model.fit(images(8), batch_size=4, epochs=2, verbose=0)
@@ -105,7 +105,7 @@ def test_without_soft_labels_and_relations_the_teacher_has_no_say():
             alpha=0.0,
             gamma=0.0,
         )
-        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
+        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), run_eagerly=True)
         model.train_on_batch(x)
         results.append([keras.ops.convert_to_numpy(weight) for weight in model.student.weights])
     for one, other in zip(*results, strict=True):
@@ -144,7 +144,7 @@ def test_translation_takes_the_target_as_real_image():
 def test_reloaded_model_keeps_student_teacher_and_weights_of_the_terms(tmp_path):
     x = images()
     model = parts(alpha=0.3, gamma=0.2)
-    model.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-4))
+    model.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-4), run_eagerly=True)
     model.train_on_batch(x)
     model.save(tmp_path / "model.keras")
     reloaded = keras.models.load_model(tmp_path / "model.keras")
@@ -168,7 +168,7 @@ def test_a_plain_keras_loss_serves_as_distillation_loss():
         content_loss=StructuralFusionLoss(),
         alpha=3.0,
     )
-    model.compile("sgd", "sgd")
+    model.compile("sgd", "sgd", run_eagerly=True)
     logs = model.evaluate(x, verbose=0, return_dict=True)
     difference = np.asarray(model.teacher(x)) - np.asarray(model.student(x))
     assert_allclose(logs["soft_content"], 3 * np.mean(difference**2), rtol=1e-4)
