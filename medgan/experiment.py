@@ -253,6 +253,7 @@ class Experiment:
         rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
         report = callbacks.FusionReport(batches, patients, rivals, every // epoch)
         report.scores = self.rivals  # what does not change is scored once
+        interrupt = callbacks.InterruptBetweenSteps()
         observers = [
             callbacks.StopOnDivergence(),
             checkpoint,  # before the averages are swapped in: it must go on from the weights
@@ -269,10 +270,11 @@ class Experiment:
                 every // epoch,
             ),
             *extra_callbacks,
+            interrupt,
         ]
         steps = self.batches(0, stage.data_seed).take(stage.steps)
         start = time.monotonic()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), interrupt.listening():
             # The last epoch is shorter where the steps are no multiple of an epoch.
             warnings.filterwarnings("ignore", message="Your input ran out of data")
             try:

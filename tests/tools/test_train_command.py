@@ -279,9 +279,10 @@ def test_interrupt_saves_a_checkpoint_and_leaves_with_130(tmp_path, arguments):
             assert time.monotonic() < deadline
             time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=180)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert "checkpoint of stage teacher saved" in errors
     assert "Traceback" not in errors
