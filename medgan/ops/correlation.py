@@ -1,4 +1,4 @@
-"""Pearson correlation, and the sum of the correlations of differences (SCD)."""
+"""Pearson correlation: of a fused image with its sources (CC), and of differences (SCD)."""
 
 from keras import ops
 
@@ -23,6 +23,21 @@ def pearson(first, second, epsilon=1e-12):
     covariance = ops.mean(first * second, axis=axes)
     variances = ops.mean(first * first, axis=axes) * ops.mean(second * second, axis=axes)
     return covariance / safe_sqrt(variances + epsilon, epsilon)
+
+
+def fusion_correlation(sources, fused):
+    """Correlation of the fused image with its sources: the mean of both Pearson's r (CC).
+
+    Args:
+        sources: `(batch, height, width, 2)`, A and B.
+        fused: `(batch, height, width, 1)`.
+
+    Returns:
+        `(batch,)`, in [-1, 1]; a constant source, or fused image, counts 0.
+    """
+    first, second = pair(sources)
+    fused = grey(fused)
+    return (pearson(first, fused) + pearson(second, fused)) / 2
 
 
 def sum_of_correlations_of_differences(sources, fused, epsilon=1e-12):

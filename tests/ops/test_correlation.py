@@ -47,6 +47,26 @@ def test_scd_of_the_plain_sum_is_two():
     assert_allclose(ops.sum_of_correlations_of_differences(sources, total), [2, 2], atol=1e-5)
 
 
+def test_cc_is_the_mean_of_both_correlations_with_the_sources():
+    sources, fused = 255 * images(1, 2, 12, 10, 2), 255 * images(2, 2, 12, 10, 1)
+    fused[1] += sources[1].sum(axis=-1, keepdims=True)
+    expected = [
+        np.mean([np.corrcoef(s[..., i].ravel(), f.ravel())[0, 1] for i in range(2)])
+        for s, f in zip(sources, fused, strict=True)
+    ]
+    assert_allclose(ops.fusion_correlation(sources, fused), expected, atol=1e-6)
+    assert_allclose(ops.fusion_correlation(sources[..., ::-1], fused), expected, atol=1e-6)
+
+
+def test_cc_ignores_brightness_and_contrast_and_counts_a_constant_source_zero():
+    fused = 255 * images(1, 1, 16, 16, 1)
+    sources = np.concatenate([fused / 4 + 90, 255 - fused / 3], axis=-1)
+    assert_allclose(ops.fusion_correlation(sources[..., [0, 0]], fused), [1], rtol=1e-5)
+    assert_allclose(ops.fusion_correlation(sources, fused), [0], atol=1e-6)
+    sources[..., 1] = 30
+    assert_allclose(ops.fusion_correlation(sources, fused), [0.5], rtol=1e-5)
+
+
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_gradient_with_a_raised_epsilon_is_small_on_flat_images(level):
     sources = tf.fill((1, 16, 16, 2), level)

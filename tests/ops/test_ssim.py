@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
+from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from medgan import ops
@@ -61,11 +62,77 @@ def test_fusion_ssim_is_the_mean_over_both_sources():
     assert_allclose(ops.fusion_ssim(sources, fused[..., None], 255.0), expected, atol=3e-6)
 
 
+def head_like(seed, count=2, height=40, width=45):
+    """Sources and their mean with noise: black, saturated and textured parts, whole grey levels."""
+    noise = np.random.default_rng(seed).normal(size=(count, height, width, 3))
+    images = 128 + 60 * ndimage.gaussian_filter(noise, (0, 2, 2, 0)) / 0.14 + 4 * noise
+    images[:, :12] = 0
+    images[:, 28:] += 120
+    images[..., 2] = (images[..., 0] + images[..., 1]) / 2
+    images = np.round(np.clip(images, 0, 255)).astype("float32")
+    return images[..., :2], images[..., 2:]
+
+
+@pytest.mark.parametrize(
+    ("key", "variant", "tolerance"),
+    [
+        ("ssim_uniform", ops.fusion_ssim_uniform, 1e-5),
+        # the reference rounds in float32 as well
+        ("ssim_legacy_sum", ops.fusion_ssim_legacy_sum, 1e-3),
+        ("ssim_matlab", ops.fusion_ssim_matlab, 1e-5),
+    ],
+)
+def test_variants_are_those_of_the_reference(reference, key, variant, tolerance):
+    sources, fused = head_like(1)
+    expected = [
+        reference[key](s[..., 0], s[..., 1], f[..., 0])
+        for s, f in zip(sources.astype("float64"), fused.astype("float64"), strict=True)
+    ]
+    assert_allclose(variant(sources, fused), expected, rtol=tolerance)
+
+
+def test_variants_rank_a_noisy_and_a_blurred_result_below_a_clean_one():
+    image = head_like(1, 1)[1]
+    sources = np.repeat(image, 2, axis=-1)
+    noise = np.random.default_rng(2).normal(size=image.shape)
+    noisy = [image + sigma * noise for sigma in (0, 3, 9, 27)]
+    blurred = [ndimage.gaussian_filter(image, (0, sigma, sigma, 0)) for sigma in (0, 0.6, 1, 2)]
+    for variant, best in (
+        (lambda *images: ops.fusion_ssim(*images, 255.0), 1),
+        (ops.fusion_ssim_uniform, 1),
+        (ops.fusion_ssim_legacy_sum, 2),
+        (ops.fusion_ssim_matlab, 1),
+    ):
+        for series in (noisy, blurred):
+            values = np.asarray(variant(np.repeat(sources, 4, axis=0), np.concatenate(series)))
+            assert_allclose(values[0], best, rtol=1e-6)
+            assert (np.diff(values) < 0).all()
+
+
+@pytest.mark.parametrize("level", [40.0, 200.3, 255.0])
+def test_variants_keep_only_the_luminance_term_of_constant_images(level):
+    black, constant = np.zeros((1, 16, 16, 2), "float32"), np.full((1, 16, 16, 1), level, "float32")
+    for variant, data_range, factor in (
+        (ops.fusion_ssim_uniform, 255, 1),
+        (ops.fusion_ssim_legacy_sum, 2, 2),
+        (ops.fusion_ssim_matlab, 1, 1),
+    ):
+        floor = (0.01 * data_range) ** 2
+        luminance = factor * floor / (level**2 + floor)
+        assert_allclose(variant(black, constant), [luminance], rtol=1e-3, atol=1e-6)
+        same = np.repeat(constant, 2, axis=-1)
+        assert_allclose(variant(same, constant), [factor], rtol=1e-6)
+
+
 def test_wrong_channels_and_small_images_are_refused():
     with pytest.raises(ValueError, match="two sources stacked"):
         ops.fusion_ssim(np.zeros((1, 16, 16, 3), "float32"), np.zeros((1, 16, 16, 1), "float32"))
     with pytest.raises(ValueError, match="expected grey images"):
         ops.ssim(np.zeros((1, 16, 16, 3), "float32"), np.zeros((1, 16, 16, 3), "float32"))
+    with pytest.raises(ValueError, match=r"6x16.*at least 7 pixels"):
+        ops.fusion_ssim_uniform(
+            np.zeros((1, 6, 16, 2), "float32"), np.zeros((1, 6, 16, 1), "float32")
+        )
     with pytest.raises(ValueError, match=r"10x16.*at least 11 pixels"):
         ops.ssim(np.zeros((1, 10, 16, 1), "float32"), np.zeros((1, 10, 16, 1), "float32"))
 
