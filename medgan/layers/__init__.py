@@ -1,7 +1,14 @@
 """Keras layers that Keras lacks."""
 
+from medgan.layers.cell_means import CellMeans
 from medgan.layers.diff_augment import DiffAugment
 from medgan.layers.fusion_heads import Blend, MaximumResidual
 from medgan.layers.reflection_padding import ReflectionPadding2D
 
-__all__ = ["Blend", "DiffAugment", "MaximumResidual", "ReflectionPadding2D"]
+__all__ = [
+    "Blend",
+    "CellMeans",
+    "DiffAugment",
+    "MaximumResidual",
+    "ReflectionPadding2D",
+]

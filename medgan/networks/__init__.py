@@ -2,11 +2,15 @@
 
 from medgan.networks.cost import multiply_accumulates
 from medgan.networks.dense_fusion import dense_fusion_generator
+from medgan.networks.inception_encoder import inception_encoder
 from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
+from medgan.networks.scattering_encoder import scattering_encoder
 
 __all__ = [
     "dense_fusion_generator",
+    "inception_encoder",
     "modality_discriminator",
     "multiply_accumulates",
     "patch_discriminator",
+    "scattering_encoder",
 ]
