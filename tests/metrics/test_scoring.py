@@ -3,7 +3,13 @@ import pytest
 from numpy.testing import assert_allclose
 from skimage.metrics import structural_similarity
 
-from medgan.metrics import FUSION_SCORES, mean_by_patient, score_fusion
+from medgan.metrics import (
+    FUSION_SCORES,
+    applicable,
+    mean_by_patient,
+    score_fusion,
+    score_translation,
+)
 
 
 def pairs(count, height=48, width=48):
@@ -17,22 +23,41 @@ def brightest(sources):
 
 def test_there_is_one_value_per_image_and_score_in_order():
     sources = pairs(5)
-    whole = score_fusion(brightest, [sources])
-    parts = score_fusion(brightest, iter([sources[:2], sources[2:3], sources[3:]]))
-    assert set(whole) == set(FUSION_SCORES) == {"sf", "ssim", "ssim_head", "scd", "qabf", "vif"}
+    keys = ["vif", "ssim", "sf"]
+    whole = score_fusion(brightest, [sources], keys)
+    parts = score_fusion(brightest, iter([sources[:2], sources[2:3], sources[3:]]), keys)
+    assert list(whole) == ["sf", "ssim", "vif"]  # in the order of the table
     for name, values in whole.items():
         assert values.shape == (5,)
         assert_allclose(parts[name], values, rtol=1e-5, atol=1e-6)
 
 
 def test_batches_may_differ_in_image_size():
-    scores = score_fusion(brightest, [pairs(1), pairs(2, 41, 64)])
-    assert all(values.shape == (3,) for values in scores.values())
+    scores = score_fusion(brightest, [pairs(1), pairs(2, 20, 64)], ["sf", "vif"])
+    assert scores["sf"].shape == scores["vif"].shape == (3,)
+    # 20 pixels have no room for the scales of VIF
+    assert np.isnan(scores["vif"]).tolist() == [False, True, True]
+
+
+def test_scores_that_the_images_have_no_room_for_are_not_applicable():
+    every = applicable(FUSION_SCORES, 256)
+    assert every == tuple(FUSION_SCORES)
+    assert set(every) - set(applicable(FUSION_SCORES, 175)) == {"ms_ssim"}
+    with pytest.raises(ValueError, match="'vifs', expected some of sf, ssim"):
+        applicable(FUSION_SCORES, 256, ["vifs"])
+
+
+def test_translation_is_scored_against_the_target():
+    source, target = pairs(2)[..., :1], pairs(2)[..., 1:]
+    scores = score_translation(lambda x: x, [(source, target)], ["mae", "rmse"])
+    gap = 255.0 * (source - target).astype("float64")
+    assert_allclose(scores["mae"], np.abs(gap).mean(axis=(1, 2, 3)), rtol=1e-5)
+    assert_allclose(scores["rmse"], np.sqrt((gap**2).mean(axis=(1, 2, 3))), rtol=1e-5)
 
 
 def test_values_are_those_of_eight_bit_images():
     sources = pairs(2)
-    scores = score_fusion(lambda x: 2 * x[..., :1] - 0.5, [sources])
+    scores = score_fusion(lambda x: 2 * x[..., :1] - 0.5, [sources], ["sf", "scd", "ssim"])
     grey_sources = np.round(255 * sources).astype("float64")
     grey_fused = np.round(np.clip(255 * (2 * sources[..., 0] - 0.5), 0, 255)).astype("float64")
     for index in range(2):
@@ -62,6 +87,8 @@ def test_patients_count_the_same_whatever_their_slices():
     assert mean_by_patient([1.0, 2.0, 3.0, 10.0], ["a", "a", "a", "b"]) == 6.0  # (2 + 10) / 2
     assert mean_by_patient([1.0, 2.0, 3.0, 10.0]) == 4.0
     assert mean_by_patient([1.0, 1.0, 4.0]) == 2.0
+    assert mean_by_patient([1.0, np.nan, 5.0], ["a", "a", "b"]) == 3.0  # NaN counts as missing
+    assert np.isnan(mean_by_patient([np.nan]))
 
 
 def test_one_patient_per_image_is_asked_for():

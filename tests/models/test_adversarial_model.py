@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from medgan.layers import DiffAugment
 from medgan.losses import StructuralFusionLoss
-from medgan.metrics import SpatialFrequency
+from medgan.metrics import FusionScore
 from medgan.models import FusionGAN
 from medgan.networks import dense_fusion_generator, modality_discriminator
 from medgan.ops import quantise
@@ -115,7 +115,7 @@ def test_logs_are_means_over_the_epoch():
 def test_evaluation_reports_what_it_computed_only():
     x = images()
     model = small_gan()
-    model.compile("sgd", "sgd", metrics=[SpatialFrequency()])
+    model.compile("sgd", "sgd", metrics=[FusionScore("sf")])
     untrained = model.evaluate(x, verbose=0, return_dict=True)
     model.train_on_batch(x)
     trained = model.evaluate(x, verbose=0, return_dict=True)
@@ -138,7 +138,7 @@ def test_several_discriminator_steps_move_the_discriminator_more():
 def test_compiled_metrics_see_sources_and_fused_image():
     x = images()
     model = small_gan()
-    model.compile("sgd", "sgd", metrics=[SpatialFrequency()], run_eagerly=True)
+    model.compile("sgd", "sgd", metrics=[FusionScore("sf")], run_eagerly=True)
     logs = model.evaluate(x, verbose=0, return_dict=True)
     fused = np.asarray(quantise(model.predict(x, verbose=0)), "float64")
     rows = np.mean(np.diff(fused, axis=1) ** 2, axis=(1, 2, 3))
@@ -154,7 +154,7 @@ def test_reloaded_model_goes_on_as_if_never_saved(tmp_path):
         model.compile(
             keras.optimizers.Adam(1e-2),
             keras.optimizers.Adam(1e-3),
-            metrics=[SpatialFrequency()],
+            metrics=[FusionScore("sf")],
             run_eagerly=True,
         )
         for _ in range(2):

@@ -1,0 +1,105 @@
+"""A distance between sets of images as a Keras metric."""
+
+import abc
+
+import keras
+from keras import ops
+
+from medgan.networks.scattering_encoder import scattering_encoder
+
+
+class DistributionMetric(keras.metrics.Metric, abc.ABC):
+    """Collects features of real and of generated images, and compares the two sets.
+
+    Batches may have any size, also different ones for the two kinds. The first `capacity` images of
+    each kind are kept, as features; what comes later is ignored. Until there are `smallest` images
+    of each kind the result is 0, as it is with Keras's own metrics before the first batch.
+
+    The result costs a singular value decomposition or a sort, and each metric encodes the images
+    for itself: take `score_synthesis` or the callback `SynthesisReport` for all scores, and a
+    metric for your own loops. It runs eagerly and in a `tf.function`. Under JAX updating can be
+    jitted, `result` cannot: its shapes depend on the number of images.
+
+    Call arguments of `update_state`: real images and generated images, both
+    `(batch, height, width, channels)` in [0, 1], clipped.
+
+    Args:
+        encoder: Keras model from images to `(batch, features)`; None means
+            `medgan.networks.scattering_encoder()`, for grey images. A configuration holds its
+            architecture, not its weights: give an encoder that has learned something to the
+            constructor again.
+        capacity: number of images of each kind that are kept.
+        name: name of the metric.
+        dtype: type of the features.
+
+    Raises:
+        ValueError: if the encoder does not return vectors of known length, or the capacity is too
+            small.
+    """
+
+    smallest = 2
+
+    def __init__(self, encoder=None, capacity=2000, name=None, dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.encoder = scattering_encoder() if encoder is None else encoder
+        shape = getattr(self.encoder, "output_shape", None)
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
+            raise ValueError(
+                f"Received an encoder with the output shape {shape}, expected (batch, features). "
+                "End it with a pooling layer."
+            )
+        if capacity < self.smallest:
+            raise ValueError(
+                f"Received capacity={capacity}, expected at least {self.smallest} images."
+            )
+        self.capacity = capacity
+        for kind in ("real", "generated"):
+            features = self.add_variable((capacity, shape[1]), "zeros", name=f"{kind}_features")
+            count = self.add_variable((), "zeros", dtype="int32", name=f"{kind}_count")
+            setattr(self, f"{kind}_features", features)
+            setattr(self, f"{kind}_count", count)
+
+    @abc.abstractmethod
+    def score(self, real, generated):
+        """Compares features `(images, features)`; returns a scalar."""
+
+    def update_state(self, real_images, generated_images):
+        """Encodes and keeps a batch of each kind."""
+        self._keep(self.real_features, self.real_count, real_images)
+        self._keep(self.generated_features, self.generated_count, generated_images)
+
+    def _keep(self, kept, count, images):
+        images = ops.clip(ops.cast(images, "float32"), 0.0, 1.0)
+        features = ops.cast(self.encoder(images, training=False), kept.dtype)
+        arrived = ops.shape(features)[0]
+        # Each place asks which row of the batch is for it: no shape depends on the count.
+        row = ops.arange(self.capacity) - ops.convert_to_tensor(count)
+        asks = ops.logical_and(row >= 0, row < arrived)
+        rows = ops.take(features, ops.clip(row, 0, arrived - 1), axis=0)
+        kept.assign(ops.where(asks[:, None], rows, ops.convert_to_tensor(kept)))
+        count.assign(ops.minimum(ops.convert_to_tensor(count) + arrived, self.capacity))
+
+    def result(self):
+        """Returns the score of what has been kept."""
+        real, generated = (
+            ops.convert_to_tensor(count) for count in (self.real_count, self.generated_count)
+        )
+        # Too few are filled up with rows of zeros, and the score of these is thrown away.
+        score = self.score(
+            self.real_features[: ops.maximum(real, self.smallest)],
+            self.generated_features[: ops.maximum(generated, self.smallest)],
+        )
+        score = ops.cast(score, self.dtype)
+        enough = ops.minimum(real, generated) >= self.smallest
+        return ops.where(enough, score, ops.zeros_like(score))
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder, "capacity": self.capacity}
+
+    @classmethod
+    def from_config(cls, config):
+        """Builds the metric with the encoder's architecture."""
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        return cls(**{**config, "encoder": encoder})
