@@ -21,6 +21,7 @@ class AdversarialModel(keras.Model, abc.ABC):
         discriminator_terms      {name: scalar}, on images without gradient
         generator_terms          {name: scalar}, already weighted; their sum is the loss
         compared                 (target, output) for `compile(metrics=...)`, or None
+        judged                   {"real": logits, "fake": logits} for observers, or None
 
     A batch is a dict: `"x"`, `"y"` (None where there is no target), and what a trainer adds.
     Constructor arguments are attributes of the same name; `get_config` finds them by the signature.
@@ -55,6 +56,13 @@ class AdversarialModel(keras.Model, abc.ABC):
 
     def compared(self, batch, images):
         """Returns `(target, output)` for the compiled metrics, or None."""
+        return None
+
+    def judged(self, batch, images):
+        """Returns the discriminator's raw logits of `"real"` and `"fake"` images, or None.
+
+        It is no part of training, so nothing may be augmented and no state may move.
+        """
         return None
 
     @property

@@ -57,3 +57,7 @@ class Adversary:
     def logits(self, images):
         """Raw logits of generated images, not augmented."""
         return self.model(self._repeated(images), training=False)
+
+    def judged(self, real, fake):
+        """Raw logits of both kinds, not augmented; nothing in the discriminator moves."""
+        return {"real": self.logits(ops.cast(real, "float32")), "fake": self.logits(fake)}

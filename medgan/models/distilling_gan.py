@@ -166,6 +166,10 @@ class DistillingGAN(AdversarialModel):
         """The real images and the student's."""
         return _real(batch), images["image"]
 
+    def judged(self, batch, images):
+        """Logits of the real images and of the student's, by the student's discriminator."""
+        return self._adversary.judged(_real(batch), images["image"])
+
 
 def _real(batch):
     """What is real in a batch: the target of a translation, the sources of a fusion."""

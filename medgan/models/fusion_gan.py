@@ -107,6 +107,10 @@ class FusionGAN(AdversarialModel):
         """The sources and the fused image."""
         return batch["x"], images["fused"]
 
+    def judged(self, batch, images):
+        """Logits of the sources and of the fused image, one channel per modality."""
+        return self._adversary.judged(batch["x"], images["fused"])
+
 
 def content_terms(loss, reference, output, *further):
     """Batch means of a loss: of its named terms, or of a plain Keras loss as one."""

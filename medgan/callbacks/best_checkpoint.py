@@ -1,0 +1,91 @@
+"""The checkpoint of the best validation so far."""
+
+import contextlib
+import json
+import os
+import pathlib
+
+import keras
+
+from medgan.callbacks.last_checkpoint import save_atomically
+from medgan.callbacks.monitor import Monitor
+from medgan.errors import MedganError
+
+
+class BestCheckpoint(Monitor):
+    """Keeps the model, or one network of it, as it was at the best validation so far.
+
+    Put it behind the report that logs the score. Which way is better is known for the scores of
+    `medgan.metrics`. Of equal ones the older stays; NaN never wins; epochs without the score pass.
+    Beside the model lies a JSON file of the same name: monitor, value, step and epoch.
+
+    Where `SwapEMAWeights(swap_on_epoch=True)` stands before it, what is scored and kept are the
+    averaged weights. Keep a network then: a trainer saved with its averages swapped in cannot go
+    on training from its weights, `LastCheckpoint` before the swap can.
+
+    Args:
+        path: `.keras` file; its folder is made if missing.
+        monitor: name of a logged value.
+        network: attribute of the trainer that is kept, such as `"generator"` or `"student"`; None
+            or `""` keeps the whole trainer.
+        mode: `"max"` or `"min"`, for values that medgan does not know.
+        directory: folder of a relative path; recipes set it to the stage's checkpoints.
+
+    Raises:
+        ValueError: if the direction is not known, the file is no `.keras`, or (when training
+            begins) there is no such network.
+        MedganError: if a file cannot be written.
+
+    Example:
+        >>> from medgan.callbacks import BestCheckpoint
+        >>> best = BestCheckpoint("best.keras", "val_rmse", network="generator", directory="run")
+        >>> best.mode, best.path.as_posix()
+        ('min', 'run/best.keras')
+    """
+
+    def __init__(self, path, monitor="val_ssim_head", network=None, mode=None, directory=None):
+        super().__init__(monitor, mode)
+        self.path = pathlib.Path(directory or "", path)
+        self.network = network
+        self.directory = directory
+        if self.path.suffix != ".keras":
+            raise ValueError(f"Received path={str(path)!r}, expected a name that ends in .keras.")
+
+    def _kept(self):
+        """The model that is saved."""
+        kept = getattr(self.model, self.network, None) if self.network else self.model
+        if not isinstance(kept, keras.Model):
+            parts = {name: part for name, part in vars(self.model).items() if name[0] != "_"}
+            there = [name for name, part in parts.items() if isinstance(part, keras.Model)]
+            raise ValueError(
+                f"Received network={self.network!r} for a {type(self.model).__name__}, expected "
+                f"one of {', '.join(there) or 'no networks'}, or None for the whole model."
+            )
+        return kept
+
+    def on_train_begin(self, logs=None):
+        """Looks whether there is such a network."""
+        super().on_train_begin(logs)
+        self._kept()
+
+    def react(self, improved, value, epoch):
+        """Saves an improvement."""
+        if improved:
+            save_atomically(self._kept(), self.path, "the best before")
+            self._describe(
+                {"monitor": self.monitor, "value": value, "step": self.best_step, "epoch": epoch}
+            )
+
+    def _describe(self, description):
+        path = self.path.with_suffix(".json")
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            temporary.write_text(json.dumps(description) + "\n", encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise MedganError(
+                f"Cannot write {path}: {error.strerror or error}; {self.path} is saved. "
+                "Free space or choose another folder."
+            ) from error
