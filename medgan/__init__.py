@@ -12,6 +12,7 @@ _SUBPACKAGES = (
     "classical",
     "data",
     "errors",
+    "evaluation",
     "experiment",
     "export",
     "figures",
@@ -22,6 +23,7 @@ _SUBPACKAGES = (
     "networks",
     "ops",
     "recipe",
+    "report",
     "run",
 )
 

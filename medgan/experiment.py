@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medgan import callbacks, data, models
+from medgan import callbacks, data, losses, models
 from medgan.data import evaluation_batches, split_by_patient, training_batches
 from medgan.errors import DataError, RecipeError
-from medgan.metrics import SMALLEST_SCORED_SIDE
+from medgan.metrics import FUSION_SCORES, applicable
 from medgan.recipe import build
 from medgan.recipe.building import check_keys, find, signature
 
@@ -54,6 +54,25 @@ def load_data(recipe):
     return pairs, split_by_patient(pairs, seed=table.get("seed", 0), **parts)
 
 
+def load_labels(recipe, pairs):
+    """What every pixel of the phantoms shows.
+
+    Args:
+        recipe: a `medgan.recipe.Recipe`.
+        pairs: all pairs of the recipe, from `load_data`.
+
+    Returns:
+        Name of a pair to a map `(height, width)`; None where the data are no phantoms.
+    """
+    table = recipe["data"]
+    if find(table.get("type"), "[data]") is not data.phantoms:
+        return None
+    known = signature(data.phantoms)
+    arguments = {key: value for key, value in table.items() if key in known}
+    maps = data.phantom_labels(**arguments)
+    return dict(zip(pairs.names, maps, strict=True))
+
+
 def spread(pairs, count):
     """At most `count` pairs, evenly spread over all of them."""
     return pairs.select(
@@ -83,6 +102,7 @@ class Experiment:
         split: training, validation and test pairs.
         networks: name of the stage to its network, `teacher`, `student` and
             `student_without_teacher`.
+        scores: keys of the scores of the validations during training; None for all.
         rivals: scores on the validation pairs of a training, by method: average, maximum and,
             from the second stage on, the teacher.
         seconds: wall time of the trainings so far.
@@ -100,6 +120,11 @@ class Experiment:
         self.seconds = 0.0
         self.rivals = {}
         self.equilibria = {}
+        self.scores = self.training.get("validation_scores") or None
+        try:
+            applicable(FUSION_SCORES, 0, self.scores)
+        except ValueError as error:
+            raise RecipeError(f"[training] validation_scores: {error}") from error
         keras.utils.set_random_seed(self.seed)
         self.pairs, self.split = load_data(recipe)
         student = self._network("student", 1)
@@ -191,12 +216,13 @@ class Experiment:
             RecipeError: if networks and losses do not fit together or to the crops.
             DataError: if an image is too small to be scored.
         """
+        smallest = max(score.smallest_side for score in FUSION_SCORES.values() if score.main)
         for pairs in (self.split.validation, self.split.test):
             for name, size in zip(pairs.names, pairs.sizes(), strict=True):
-                if min(size) < SMALLEST_SCORED_SIDE:
+                if min(size) < smallest:
                     raise DataError(
                         f"{name}: received {size[0]} x {size[1]} pixels, expected at least "
-                        f"{SMALLEST_SCORED_SIDE} a side to be scored. Leave the image out."
+                        f"{smallest} a side to be scored. Leave the image out."
                     )
         batch = next(iter(self.batches(0, self.seed)))
         for name in STAGES:
@@ -251,17 +277,24 @@ class Experiment:
             run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
         )
         rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
-        report = callbacks.FusionReport(batches, patients, rivals, every // epoch)
+        report = callbacks.FusionReport(batches, patients, rivals, every // epoch, self.scores)
         report.scores = self.rivals  # what does not change is scored once
         interrupt = callbacks.InterruptBetweenSteps()
+        averages = self._averages(stage)
         observers = [
             callbacks.StopOnDivergence(),
             checkpoint,  # before the averages are swapped in: it must go on from the weights
-            *self._averaging(stage),
+            *averages,
             report,
+            self._health(stage, run, every // epoch),
             self._pictures(stage, run, every // epoch),
-            *self._own_callbacks(),
-            callbacks.JSONLines(run.path / "metrics.jsonl", stage=stage.name),
+            *self._own_callbacks(self._own_defaults(stage, run)),
+            *(average.keeper() for average in averages),
+            callbacks.JSONLines(
+                run.path / "metrics.jsonl",
+                stage=stage.name,
+                equilibrium=self.equilibria[stage.name],
+            ),
             keras.callbacks.TensorBoard(run.path / "tensorboard" / stage.name, write_graph=False),
             callbacks.LossCurves(
                 run.path / "samples" / f"losses_{stage.name}.png",
@@ -292,15 +325,31 @@ class Experiment:
         self.seconds += time.monotonic() - start
         callbacks.last_checkpoint.save_atomically(stage.network, run.path / f"{stage.name}.keras")
 
-    def _own_callbacks(self):
+    def _own_callbacks(self, defaults=None):
         """The callbacks of `[[callbacks]]`, new ones for every stage."""
         tables = self.recipe.tables.get("callbacks", [])
-        return [build(table, f"[[callbacks]] {i}") for i, table in enumerate(tables, 1)]
+        return [build(table, f"[[callbacks]] {i}", defaults) for i, table in enumerate(tables, 1)]
 
-    def _averaging(self, stage):
-        """Validates and saves the averaged weights where the optimizer keeps them."""
+    def _own_defaults(self, stage, run):
+        """Where a stage's own callbacks save, and which network they keep."""
+        network = "student" if hasattr(stage.trainer, "student") else "generator"
+        return {"directory": str(run.path / "checkpoints" / stage.name), "network": network}
+
+    def _averages(self, stage):
+        """Validates and keeps the averaged weights where the optimizer has them."""
         averaging = getattr(stage.trainer.optimizer, "use_ema", False)
-        return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []
+        return [callbacks.AveragedWeights()] if averaging else []
+
+    def _health(self, stage, run, every):
+        """Looks at both players on whole images of patients of either side of the split."""
+        seen, unseen = (
+            evaluation_batches(spread(pairs, 8), 4)
+            for pairs in (self.split.train, self.split.validation)
+        )
+        loss = getattr(stage.trainer, "adversarial_loss", None)
+        boundary = 0.5 if isinstance(loss, losses.LeastSquaresLoss) else 0.0
+        path = run.path / f"health_{stage.name}.jsonl"
+        return callbacks.TrainingHealth(seen, unseen, every, path, boundary=boundary)
 
     def _pictures(self, stage, run, every):
         pairs = spread(self.split.validation, 4)

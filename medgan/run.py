@@ -24,6 +24,9 @@ def write_atomically(path, text):
     path = pathlib.Path(path)
     temporary = path.with_name(f".{path.name}.part")
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device: nothing to take the place of
+            path.write_text(text, encoding="utf-8")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "w", encoding="utf-8") as stream:
             stream.write(text)

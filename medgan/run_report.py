@@ -1,41 +1,63 @@
 """What a finished run leaves for people: figures, a model card, one HTML page."""
 
-import base64
 import csv
-import html
 import io
 import json
 
 import numpy as np
 
 from medgan.classical import average, maximum
+from medgan.evaluation.pictures import chosen, make_pictures
 from medgan.experiment import spread
 from medgan.figures import comparison_figure, loss_figure
-from medgan.run import write_atomically
+from medgan.report import write_report
+from medgan.run import NETWORK_FILES, write_atomically
 
 STAGE_TITLES = {
     "teacher": "teacher",
     "student": "student",
     "student_without_teacher": "student without teacher",
 }
+PICTURES = 12
 
 CONVENTIONS = (
-    "Scores are means by patient on patients whom no training saw, on 8-bit images "
-    "0..255, clipped and rounded, never stretched. SSIM: mean over both sources, Gaussian 11x11, "
-    "L = 255; head: the same inside the filled outline of the head. VIF: sum over both sources. "
-    "CPU ms: median of 20 single images as a TensorFlow graph on this machine. The default content "
-    "loss optimises these very scores; judge the result by others and by eye as well."
+    "Scores are means by patient on patients whom no training saw, on 8-bit images 0..255, clipped "
+    "and rounded, never stretched; `report.html` says the convention of each. CPU ms: median of 20 "
+    "single images as a TensorFlow graph on this machine. The default content loss optimises SF, "
+    "SSIM, SCD, Qabf and VIF themselves; judge the result by the others and by eye as well."
 )
 
 
 def read_records(run):
     """Stage to its records of `metrics.jsonl`."""
     stages = {}
-    with open(run.path / "metrics.jsonl", encoding="utf-8") as stream:
-        for line in stream:
-            record = json.loads(line)
-            stages.setdefault(record["stage"], []).append(record)
+    path = run.path / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for line in lines:
+        record = json.loads(line)
+        stages.setdefault(record["stage"], []).append(record)
     return stages
+
+
+def read_losses(run):
+    """Losses of the stages and of their equilibria, as `medgan.report.write_report` takes them."""
+    records = read_records(run)
+    equilibria = {stage: lines[-1].get("equilibrium") for stage, lines in records.items()}
+    return {
+        "records": records,
+        "equilibria": {stage: value for stage, value in equilibria.items() if value is not None},
+    }
+
+
+def read_health(run):
+    """What `TrainingHealth` said of the stages, as `medgan.report.write_report` takes it."""
+    found = []
+    for stage in NETWORK_FILES:
+        path = run.path / f"health_{stage}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        for line in map(json.loads, lines):
+            found.append({"stage": stage, **{k: line[k] for k in ("step", "severity", "text")}})
+    return found
 
 
 def write_metrics_csv(run):
@@ -51,9 +73,9 @@ def write_metrics_csv(run):
 
 def write_figures(run, experiment):
     """Draws `samples/comparison.png` (Figure 4) and `samples/losses.png` (Figure 5)."""
-    chosen = spread(experiment.split.validation, 4)
+    shown = spread(experiment.split.validation, 4)
     first, second = experiment.pairs.modalities
-    sources = [chosen.image(index)[None] for index in range(len(chosen))]
+    sources = [shown.image(index)[None] for index in range(len(shown))]
     methods = {
         first: lambda x: x[..., :1],
         second: lambda x: x[..., 1:],
@@ -65,14 +87,21 @@ def write_figures(run, experiment):
         title: [np.asarray(method(source))[0] for source in sources]
         for title, method in methods.items()
     }
-    comparison_figure(columns, run.path / "samples" / "comparison.png", chosen.names)
+    comparison_figure(columns, run.path / "samples" / "comparison.png", shown.names)
     equilibria = {STAGE_TITLES[name]: value for name, value in experiment.equilibria.items()}
     records = {STAGE_TITLES[name]: lines for name, lines in read_records(run).items()}
     loss_figure(records, run.path / "samples" / "losses.png", equilibria)
 
 
-def write_model_card(run, recipe, experiment, boards):
-    """Writes `model_card.md`: what the student is, what it saw, what it scores, what it is not."""
+def write_model_card(run, recipe, experiment, evaluations):
+    """Writes `model_card.md`: what the student is, what it saw, what it scores, what it is not.
+
+    Args:
+        run: the `RunFolder`.
+        recipe: the `Recipe`.
+        experiment: the `Experiment`.
+        evaluations: side of the split (`"validation"`, `"test"`) to its `Evaluation`.
+    """
     sides = {
         side: f"{len(value['names'])} pairs of {len(value['patients'])} patients "
         f"({', '.join(value['patients'])})"
@@ -82,7 +111,8 @@ def write_model_card(run, recipe, experiment, boards):
     listed = "\n".join(f"    - {side}: {text}" for side, text in sides.items())
     seed = recipe["run"]["seed"]
     tables = "\n\n".join(
-        f"{side.capitalize()} patients:\n\n{board.markdown()}" for side, board in _named(boards)
+        f"{side.capitalize()} patients:\n\n{_markdown(evaluation)}"
+        for side, evaluation in evaluations.items()
     )
     text = f"""# {recipe.name}: student
 
@@ -109,51 +139,22 @@ detail, and both sources must stay at hand.
     write_atomically(run.path / "model_card.md", text)
 
 
-def write_html(run, recipe, boards):
-    """Writes `report.html`: table, pictures and losses in one file without network access."""
-    tables = "".join(
-        f"<h2>Scores, {side} patients</h2>{_html_table(board)}" for side, board in _named(boards)
-    )
-    pictures = "".join(
-        f"<h2>{title}</h2><img alt='{title}' src='data:image/png;base64,{_encoded(run, name)}'>"
-        for title, name in (("Fused images", "comparison"), ("Losses", "losses"))
-    )
-    name = html.escape(recipe.name)
-    text = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>medgan: {name}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem }}
-body {{ padding: 0 1rem }}
-div {{ overflow-x: auto }} img {{ max-width: 100% }}
-table {{ border-collapse: collapse }} th, td {{ padding: .3rem .8rem; text-align: right }}
-th, td {{ white-space: nowrap }}
-th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f3f3f3 }}
-</style></head><body>
-<h1>{name}</h1>
-{tables}
-<p>{CONVENTIONS}</p>
-{pictures}
-</body></html>
-"""
-    write_atomically(run.path / "report.html", text)
+def _markdown(evaluation):
+    head, *lines = evaluation.cells()
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
-def _named(boards):
-    """`(side, board)` of the boards that there are: validation, and test where it was kept."""
-    return [(side, b) for side, b in zip(("validation", "test"), boards, strict=True) if b]
+def write_page(run, name, evaluation, payload, study, methods):
+    """Writes a self-contained page: scores, pictures, losses, and the health of the training.
 
-
-def _html_table(board):
-    head, *lines = board.cells()
-    heads = "".join(f"<th scope='col'>{html.escape(cell)}</th>" for cell in head)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
-        for line in lines
-    )
-    return f"<div><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-
-
-def _encoded(run, name):
-    picture = (run.path / "samples" / f"{name}.png").read_bytes()
-    return base64.b64encode(picture).decode("ascii")
+    Args:
+        run: the `RunFolder`.
+        name: name of the HTML file.
+        evaluation: the `Evaluation`.
+        payload: its `to_dict()`.
+        study: the `Study` that was scored on.
+        methods: the methods scored.
+    """
+    pictures = make_pictures(study, methods, chosen(evaluation, PICTURES, "student"))
+    write_report(run.path / name, payload, pictures, read_losses(run), read_health(run))

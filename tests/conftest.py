@@ -50,4 +50,5 @@ def tiny():
         "training.batch_size=3",
         "training.checkpoint_every=2",
         "training.validation_pairs=2",
+        'training.validation_scores=["sf", "ssim", "scd"]',
     ]

@@ -17,17 +17,27 @@ ARROWS = {
     "run": set(),
     "layers": {"ops"},
     "losses": {"ops"},
-    "metrics": {"ops"},
-    "networks": {"layers"},
+    "metrics": {"ops", "data", "networks"},
+    "networks": {"layers", "ops"},
     "classical": {"ops", "data"},
     "models": {"networks", "losses", "layers", "ops"},
     "callbacks": {"metrics", "classical", "figures"},
     "export": {"export_check", "latency"},
     "export_check": {"latency"},
     "recipe": {"data", "networks", "losses", "layers", "metrics", "models", "callbacks"},
-    "experiment": {"data", "networks", "metrics", "models", "callbacks", "recipe", "run"},
-    "scoreboard": {"classical", "data", "experiment", "latency", "metrics", "networks", "run"},
-    "run_report": {"classical", "experiment", "figures", "run"},
+    "experiment": {"data", "losses", "networks", "metrics", "models", "callbacks", "recipe", "run"},
+    "report": {"run"},
+    "evaluation": {
+        "metrics",
+        "classical",
+        "data",
+        "networks",
+        "latency",
+        "recipe",
+        "experiment",
+        "run",
+    },
+    "run_report": {"classical", "evaluation", "report", "experiment", "figures", "run"},
 }
 
 
@@ -74,7 +84,8 @@ def test_files_stay_readable():
 
 
 @pytest.mark.parametrize(
-    "code", ["import medgan", "import medgan.tools.train, medgan.tools.export"]
+    "code",
+    ["import medgan", "import medgan.tools.train, medgan.tools.export, medgan.tools.evaluate"],
 )
 def test_import_and_help_do_not_load_tensorflow(code):
     check = f"{code}; import sys; assert not {{'tensorflow', 'keras'}} & set(sys.modules)"

@@ -65,8 +65,8 @@ def _describe(experiment, console):
 
 
 def _dry_run(recipe, as_json, quiet):
+    from medgan.evaluation.costs import countable_macs, short
     from medgan.experiment import STAGES, Experiment
-    from medgan.scoreboard import countable_macs, short
     from medgan.tools.progress import console as make_console
 
     console = make_console(quiet)
@@ -120,18 +120,12 @@ def _train(recipe, output, as_json, quiet):
             fail(f"Interrupted; {saved}.", INTERRUPTED)
         finally:
             progress.close()
-    console.print("scoring", highlight=False)
-    board, test_board = _finish(recipe, experiment, run)
     # The table is the result, not progress: --quiet keeps it, --json says it otherwise.
-    words = make_console(quiet and as_json)
-    _print_table(words, recipe, board, "validation")
-    if test_board:
-        _print_table(words, recipe, test_board, "test")
-    words.print(f"report: {run.path / 'report.html'}", highlight=False)
+    evaluations = _finish(recipe, experiment, run, quiet, show=not (quiet and as_json))
     if as_json:
-        printed = {"run": str(run.path), "scores": board.scores}
-        if test_board:
-            printed["test_scores"] = test_board.scores
+        printed = {"run": str(run.path), "scores": evaluations["validation"].scores()}
+        if "test" in evaluations:
+            printed["test_scores"] = evaluations["test"].scores()
         click.echo(json.dumps(printed))
 
 
@@ -148,47 +142,36 @@ def _write_beginnings(recipe, experiment, run):
     write_json(run.path / "split.json", experiment.split.to_dict())
 
 
-def _finish(recipe, experiment, run):
-    """Scores everything, draws everything, writes it all; returns the tables."""
+def _finish(recipe, experiment, run, quiet, show):
+    """Scores everything, draws everything, writes it all; returns the evaluations by side."""
     from medgan import run_report
+    from medgan.evaluation import Problems, evaluate_study
+    from medgan.evaluation.runs import costed_methods, pairs_study
+    from medgan.experiment import load_labels
     from medgan.run import write_json
-    from medgan.scoreboard import Scoreboard
+    from medgan.tools.score_table import ImageProgress, print_evaluation
 
-    boards = []
-    for side, name in (
-        (experiment.split.validation, "scores"),
-        (experiment.split.test, "scores_test"),
-    ):
-        if not len(side):
-            boards.append(None)
-            continue
-        board = Scoreboard(side)
-        for method, network in experiment.networks.items():
-            board.add_network(method, network)
-        write_json(run.path / f"{name}.json", board.to_dict())
-        board.write_csv(run.path / f"{name}.csv")
-        boards.append(board)
     run_report.write_metrics_csv(run)
     run_report.write_figures(run, experiment)
-    run_report.write_model_card(run, recipe, experiment, boards)
-    run_report.write_html(run, recipe, boards)
-    return boards
-
-
-def _print_table(console, recipe, board, side):
-    from rich import box
-    from rich.table import Table
-
-    head, *lines = board.cells()
-    count = f"{len(board.pairs)} pairs of {len(set(board.pairs.patients))} patients"
-    title = f"{recipe.name}: {side}, {count} that no training saw"
-    everything = range(len(head))
-    narrow = [everything[:-3], (0, *everything[-3:])]  # scores, then cost, in 80 columns
-    for columns in [everything] if console.width >= 110 else narrow:
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
-        for column in columns:
-            justify = "right" if column else "left"
-            table.add_column(head[column], justify=justify, no_wrap=True)
-        for line in lines:
-            table.add_row(*(line[column] for column in columns))
-        console.print(table)
+    evaluations, labels = {}, load_labels(recipe, experiment.pairs)
+    for side, ending in (("validation", ""), ("test", "_test")):
+        pairs = getattr(experiment.split, side)
+        if not len(pairs):
+            continue
+        study = pairs_study(pairs, labels)
+        methods = costed_methods(experiment.networks, study)
+        with ImageProgress(len(study), len(methods), quiet) as progress:
+            title = f"{recipe.name}, {side} patients, whom no training saw"
+            evaluation = evaluate_study(
+                study, methods, Problems(), progress.done, title=title, baseline="maximum"
+            )
+        payload = evaluation.to_dict()
+        write_json(run.path / f"scores{ending}.json", payload)
+        evaluation.write_csv(run.path / f"scores{ending}.csv")
+        page = f"report{ending}.html"
+        run_report.write_page(run, page, evaluation, payload, study, methods)
+        if show:
+            print_evaluation(evaluation, payload, [run.path / page], to_standard_error=True)
+        evaluations[side] = evaluation
+    run_report.write_model_card(run, recipe, experiment, evaluations)
+    return evaluations

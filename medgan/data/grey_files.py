@@ -10,11 +10,12 @@ import numpy as np
 from medgan.errors import DataError
 
 GREY_EXTENSIONS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+_LUMINANCE = np.array([0.114, 0.587, 0.299])  # of blue, green, red
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
-def read_grey(path: pathlib.Path) -> np.ndarray:
+def read_grey(path: pathlib.Path, colour: str = "error") -> np.ndarray:
     """Returns the pixels of a grey PNG, TIFF or JPEG file.
 
     A file in colour counts as grey if its three channels are equal and nothing of it is
@@ -22,6 +23,8 @@ def read_grey(path: pathlib.Path) -> np.ndarray:
 
     Args:
         path: the file.
+        colour: what to do with other files in colour: `"error"`, or `"luminance"` for the Y of
+            YCbCr (ITU-R BT.601, full range), rounded to the depth of the file.
 
     Returns:
         uint8 or uint16 of shape `(height, width)`.
@@ -29,6 +32,23 @@ def read_grey(path: pathlib.Path) -> np.ndarray:
     Raises:
         DataError: if the file is damaged, cut short, coloured, transparent, a stack of
             pages, or has neither 8 nor 16 bits.
+    """
+    return as_grey(path, read_pixels(path), colour)
+
+
+def read_pixels(path: pathlib.Path, types: tuple[str, ...] = ("uint8", "uint16")) -> np.ndarray:
+    """Returns what a PNG, TIFF or JPEG file holds, grey or in colour.
+
+    Args:
+        path: the file.
+        types: names of the types of pixels that are welcome.
+
+    Returns:
+        Array of shape `(height, width)` or, with channels in the order of OpenCV (blue first),
+        `(height, width, channels)`.
+
+    Raises:
+        DataError: if the file is damaged, cut short, a stack of pages, or has other pixels.
     """
     try:
         content = path.read_bytes()
@@ -49,31 +69,53 @@ def read_grey(path: pathlib.Path) -> np.ndarray:
             f"{path}: received a TIFF file of {_pages(path)} pages; expected one. Write "
             "each page to a file of its own."
         )
-    if image.dtype.name not in ("uint8", "uint16"):
+    if image.dtype.name not in types:
         raise DataError(
             f"{path}: received {image.dtype.name} pixels; expected 8 or 16 bits without a sign. "
             "Map the intensities to 0..65535 and save 16 bits."
         )
-    return _as_grey(path, image)
+    return image
 
 
-def _as_grey(path, image):
+def is_coloured(image: np.ndarray) -> bool:
+    """Whether an image has channels that differ; transparency is no colour."""
+    if image.ndim == 2 or image.shape[2] < 3:
+        return False
+    first = image[..., 0]
+    return not ((first == image[..., 1]).all() and (first == image[..., 2]).all())
+
+
+def as_grey(path: pathlib.Path, image: np.ndarray, colour: str = "error") -> np.ndarray:
+    """Returns the one channel that the pixels of a file stand for.
+
+    Args:
+        path: the file, for messages.
+        image: `(height, width)` or `(height, width, channels)`, blue first.
+        colour: as in `read_grey`.
+
+    Returns:
+        `(height, width)` of the same type.
+
+    Raises:
+        DataError: if the image is transparent, or coloured where that is an error.
+    """
     if image.ndim == 2:
         return image
-    if image.shape[2] == 4 and (image[..., 3] != np.iinfo(image.dtype).max).any():
+    opaque = 1.0 if image.dtype.kind == "f" else np.iinfo(image.dtype).max
+    if image.shape[2] == 4 and (image[..., 3] != opaque).any():
         raise DataError(
             f"{path}: received an image with transparent pixels; expected an opaque grey image. "
             "Remove the alpha channel."
         )
-    grey = image[..., 0]
-    if image.shape[2] >= 3 and not (
-        (grey == image[..., 1]).all() and (grey == image[..., 2]).all()
-    ):
+    if is_coloured(image):
+        if colour == "luminance":
+            luminance = image[..., :3].astype("float64") @ _LUMINANCE
+            return (luminance if image.dtype.kind == "f" else luminance.round()).astype(image.dtype)
         raise DataError(
             f"{path}: received an image in colour; expected grey. Convert it to grey, or for PET "
             "and SPECT pass the luminance."
         )
-    return np.ascontiguousarray(grey)
+    return np.ascontiguousarray(image[..., 0])
 
 
 def _decode(content):

@@ -130,7 +130,7 @@ def _matched(firsts, seconds, root, first, second, on_missing):
         [firsts[stem] for stem in firsts.keys() - seconds.keys()]
         + [seconds[stem] for stem in seconds.keys() - firsts.keys()]
     )
-    stems = sorted(firsts.keys() & seconds.keys(), key=_natural)
+    stems = sorted(firsts.keys() & seconds.keys(), key=natural_order)
     if not stems:
         raise DataError(
             f"{root}: received no name that is in {first}/ and in {second}/ "
@@ -154,7 +154,8 @@ def _matched(firsts, seconds, root, first, second, on_missing):
     return stems
 
 
-def _natural(stem):
+def natural_order(stem):
+    """Sorting key that puts `slice_2` before `slice_10`."""
     parts = re.split(r"(\d+)", stem)
     # The stem itself decides between names that read alike, such as 07 and 7.
     return [int(part) if part.isdecimal() else part.lower() for part in parts], stem

@@ -12,6 +12,7 @@ PLAIN_KEYS = {
     "run": {"name": str, "seed": int},
     "training": {"batch_size": int, "checkpoint_every": int, "validation_pairs": int},
 }
+OPTIONAL_KEYS = {"training": {"validation_scores": list}}
 OTHER_NUMBERS = {"teacher.steps": True, "distillation.steps": True, "data.crop": False}
 SMALLEST = {
     "run.seed": 0,
@@ -62,8 +63,9 @@ def check_names(tables, path):
             )
     for table, keys in PLAIN_KEYS.items():
         for key in tables[table]:
-            if key not in keys:
-                raise RecipeError(f"[{table}] has an unknown key {key!r}. {near(key, keys)}")
+            known = {**keys, **OPTIONAL_KEYS.get(table, {})}
+            if key not in known:
+                raise RecipeError(f"[{table}] has an unknown key {key!r}. {near(key, known)}")
         for key in keys:
             if key not in tables[table]:
                 raise RecipeError(f"[{table}] has no key {key!r}, expected one.")
@@ -92,6 +94,9 @@ def check_values(tables):
     for table, keys in PLAIN_KEYS.items():
         for key, kind in keys.items():
             _check_type(f"[{table}] {key}", tables[table][key], kind)
+    for table, keys in OPTIONAL_KEYS.items():
+        for key in keys.keys() & tables[table].keys():
+            _check_type(f"[{table}] {key}", tables[table][key], keys[key])
     for name, needed in OTHER_NUMBERS.items():
         table, key = name.split(".")
         if needed or key in tables[table]:
