@@ -52,10 +52,12 @@ class DistillingGAN(AdversarialModel):
 
     Example:
         >>> import numpy as np
+        >>> from medgan.losses import StructuralFusionLoss
         >>> from medgan.models import DistillingGAN
         >>> from medgan.networks import dense_fusion_generator, modality_discriminator
         >>> teacher, student = (dense_fusion_generator(width=width) for width in (4, 2))
-        >>> model = DistillingGAN(teacher, student, modality_discriminator(width=2))
+        >>> networks = teacher, student, modality_discriminator(width=2)
+        >>> model = DistillingGAN(*networks, content_loss=StructuralFusionLoss())
         >>> model.compile("adam", "adam")
         >>> x = np.random.default_rng(0).uniform(size=(4, 48, 48, 2)).astype("float32")
         >>> history = model.fit(x, batch_size=4, epochs=1, verbose=0)

@@ -33,9 +33,11 @@ class FusionGAN(AdversarialModel):
 
     Example:
         >>> import numpy as np
+        >>> from medgan.losses import StructuralFusionLoss
         >>> from medgan.models import FusionGAN
         >>> from medgan.networks import dense_fusion_generator, modality_discriminator
-        >>> model = FusionGAN(dense_fusion_generator(width=2), modality_discriminator(width=2))
+        >>> networks = dense_fusion_generator(width=2), modality_discriminator(width=2)
+        >>> model = FusionGAN(*networks, content_loss=StructuralFusionLoss())
         >>> model.compile("adam", "adam")
         >>> x = np.random.default_rng(0).uniform(size=(2, 48, 48, 2)).astype("float32")
         >>> history = model.fit(x, batch_size=2, epochs=1, verbose=0)

@@ -85,15 +85,15 @@ def visual_information(sources, fused):
 
     Reference:
         Sheikh and Bovik, Image information and visual quality, 2006; the sum over the sources
-        follows the fusion literature. We treat variances below 1e-3, or below 1e-6 of the
-        mean square, as flat, where the reference code says 1e-10: float32 cannot tell them apart.
+        follows the fusion literature. We treat variances below 1e-10 as flat like the reference
+        code, and also those below 1e-6 of the mean square: float32 cannot tell them from nothing.
     """
     first, second = pair(sources)
     fused = grey(fused)
     _check(fused)
     count = ops.shape(fused)[0]
     both = _fidelity(
-        ops.concatenate([first, second], axis=0), ops.concatenate([fused, fused], axis=0), 1e-3
+        ops.concatenate([first, second], axis=0), ops.concatenate([fused, fused], axis=0), 1e-10
     )
     return both[:count] + both[count:]
 
