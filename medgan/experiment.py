@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import math
 import time
 import warnings
@@ -100,6 +101,8 @@ class Experiment:
     Attributes:
         pairs: all pairs.
         split: training, validation and test pairs.
+        labels: name of every pair to what its pixels show, `(height, width)`, where the data are
+            phantoms; None for others. Drawn when first asked for, once.
         networks: name of the stage to its network, `teacher`, `student` and
             `student_without_teacher`.
         scores: keys of the scores of the validations during training; None for all.
@@ -137,6 +140,11 @@ class Experiment:
         self._teacher_discriminator = self._network("discriminator", 2)
         self._own_callbacks()  # what does not fit is said before training
         self.batches(0, self.seed)
+
+    @functools.cached_property
+    def labels(self):
+        """What every pixel of the phantoms shows; see `load_labels`."""
+        return load_labels(self.recipe, self.pairs)
 
     def _network(self, name, offset):
         defaults = {"seed": self.seed + offset, "name": name}
@@ -248,10 +256,16 @@ class Experiment:
         return time.perf_counter() - start
 
     def validation(self, count=None):
-        """Validation batches and the patient of each of their images."""
+        """Validation batches, and the patients and labels of their images.
+
+        Labels are a list of maps; None where the data are no phantoms, or single scores are chosen.
+        """
         pairs = self.split.validation
         pairs = pairs if count is None else spread(pairs, count)
-        return evaluation_batches(pairs, 4), pairs.patients
+        # Drawing them takes seconds: only where their scores are wanted.
+        known = self.labels if self.scores is None else None
+        labels = None if known is None else [known[name] for name in pairs.names]
+        return evaluation_batches(pairs, 4), pairs.patients, labels
 
     def train(self, stage, run, extra_callbacks=()):
         """Trains one stage into a run folder and saves its network.
@@ -270,14 +284,16 @@ class Experiment:
         """
         every = self.training["checkpoint_every"]
         epoch = next(n for n in range(max(1, every // 10), 0, -1) if every % n == 0)
-        batches, patients = self.validation(self.training["validation_pairs"])
+        batches, patients, labels = self.validation(self.training["validation_pairs"])
         loss = getattr(stage.trainer, "adversarial_loss", None)
         self.equilibria[stage.name] = getattr(loss, "equilibrium", None)
         checkpoint = callbacks.LastCheckpoint(
             run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
         )
         rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
-        report = callbacks.FusionReport(batches, patients, rivals, every // epoch, self.scores)
+        report = callbacks.FusionReport(
+            batches, patients, rivals, every // epoch, self.scores, labels
+        )
         report.scores = self.rivals  # what does not change is scored once
         interrupt = callbacks.InterruptBetweenSteps()
         averages = self._averages(stage)

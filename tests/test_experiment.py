@@ -1,7 +1,12 @@
-import keras
-from numpy.testing import assert_allclose
+import json
 
+import keras
+from numpy.testing import assert_allclose, assert_array_equal
+
+from medgan import data
+from medgan.callbacks import fusion_report
 from medgan.experiment import Experiment
+from medgan.metrics import score_fusion
 from medgan.recipe import read_recipe
 from medgan.run import RunFolder
 
@@ -50,10 +55,41 @@ def test_discriminator_of_the_student_starts_from_the_teachers(tiny):
         assert_allclose(one, other, atol=0)
 
 
-def test_own_callbacks_of_the_recipe_are_called(tmp_path, tiny):
-    recipe = read_recipe("kgan", tiny)
+def test_own_callbacks_are_called_and_contrasts_of_phantoms_logged(tmp_path, tiny, monkeypatch):
+    # All scores bring the contrasts; compiling the others is not this test's business.
+    monkeypatch.setattr(fusion_report, "score_fusion", lambda *of: score_fusion(*of[:2], ["sf"]))
+    recipe = read_recipe("kgan", [*tiny, "training.validation_scores=[]"])
     log = tmp_path / "own.csv"
     recipe.tables["callbacks"] = [{"type": "CSVLogger", "filename": str(log)}]
     experiment = Experiment(recipe)
     experiment.train(experiment.stage("teacher"), RunFolder(tmp_path))
     assert len(log.read_text().splitlines()) == 4
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["val_cnr_bone"] > 0
+    logged = {name.removeprefix("val_") for name in lines[-1] if name.startswith("val_")}
+    assert set(experiment.rivals["maximum"]) == logged
+
+
+def test_validation_brings_the_labels_of_its_phantoms_drawn_once(tiny, monkeypatch):
+    draw, calls = data.phantom_labels, []
+
+    def counted(count=300, patients=60, image_size=256, seed=0):
+        calls.append(count)
+        return draw(count, patients, image_size, seed)
+
+    monkeypatch.setattr(data, "phantom_labels", counted)
+    chosen = Experiment(read_recipe("kgan", tiny))
+    assert chosen.validation()[2] is None  # single scores are chosen
+    assert not calls
+    experiment = Experiment(read_recipe("kgan", [*tiny, "training.validation_scores=[]"]))
+    for count in (None, 1):
+        _, patients, labels = experiment.validation(count)
+        pairs = experiment.split.validation
+        assert len(labels) == len(patients) == (count or len(pairs))
+        for name, label in zip(pairs.names, labels, strict=False):
+            assert_array_equal(label, experiment.labels[name])
+            # Bone is what the CT shows brightest.
+            index = pairs.names.index(name)
+            bone = label == data.phantom_anatomy.BONE
+            assert pairs.image(index)[bone, 0].mean() > 2 * pairs.image(index)[~bone, 0].mean()
+    assert calls == [6]

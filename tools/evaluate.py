@@ -9,6 +9,8 @@ import click
 
 from medgan.tools.console import native_messages_hidden, one_line_errors, quiet_tensorflow
 
+PAGE_FILES = ("report.html", "scores.csv", "scores.json")
+
 
 class _Command(click.Command):
     """Keeps its arguments, which the report repeats."""
@@ -169,16 +171,24 @@ def _check_writable(asked):
     """Fails before minutes of scoring where a file could not be written after them.
 
     Raises:
-        RecipeError: if a folder is where a file should be.
+        RecipeError: if a folder is where a file should be, or two files are one.
         MedganError: if a folder cannot be written.
     """
     from medgan.errors import MedganError, RecipeError
 
-    files = [pathlib.Path(path) for path in (asked.csv, asked.json) if path and path != "-"]
+    if asked.csv == "-":
+        raise RecipeError("Received --csv -, expected a file. Only --json writes to - as well.")
+    named = {"--csv": asked.csv, "--json": asked.json if asked.json != "-" else None}
+    files = [(option, pathlib.Path(path)) for option, path in named.items() if path]
     if asked.report:
-        files.append(pathlib.Path(asked.report, "report.html"))
-    for path in files:
-        if path.is_dir():
+        files += [("--report", pathlib.Path(asked.report, name)) for name in PAGE_FILES]
+    taken = {}
+    for option, path in files:
+        other = taken.setdefault(path.resolve(), option)
+        if other != option:
+            raise RecipeError(f"{option} and {other} both write {path}, expected different files.")
+    for _, path in files:
+        if path.is_dir() or path.resolve() in [parent for p in taken for parent in p.parents]:
             raise RecipeError(f"{path} is a folder, expected the path of a file.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,6 +204,7 @@ def _check_writable(asked):
 def _evaluate(asked):
     """Reads, scores, writes and prints."""
     from medgan.evaluation import Patients, Problems, evaluate_study
+    from medgan.report.formatting import counted
     from medgan.tools import studies
     from medgan.tools.score_table import ImageProgress
 
@@ -202,9 +213,8 @@ def _evaluate(asked):
     gather = {"fusion": studies.fusion, "translation": studies.translation, "run": studies.run}
     study, methods, own = gather[asked.task](asked, patients, problems)
     task = "translation" if asked.task == "translation" else "fusion"
-    title = f"{len(methods)} methods on {' and '.join(study.titles)}"
     about = {
-        "title": title.replace("1 methods", "1 method"),
+        "title": f"{counted(len(methods), 'method')} on {' and '.join(study.titles)}",
         "baseline": _baseline(asked.baseline, [method.name for method in methods]),
         "command": asked.command,
     }
@@ -221,24 +231,29 @@ def _evaluate(asked):
 
 def _evaluate_sets(asked):
     """The same for sets of generated images."""
-    from medgan.evaluation import Evaluation, ImageFolder, Problems
+    from medgan.evaluation import Evaluation, Problems
     from medgan.evaluation.synthesis import load_encoder, score_sets
+    from medgan.report.formatting import counted
+    from medgan.tools import studies
     from medgan.tools.score_table import ImageProgress
 
     baseline = _baseline(asked.baseline, list(asked.generated))
     problems = Problems(asked.strict)
-    real = ImageFolder("real", asked.real)
-    generated = [ImageFolder(name, path) for name, path in asked.generated.items()]
+    real, generated = studies.synthesis(asked)
     with native_messages_hidden():
         encoder, about = load_encoder(asked.encoder)
     count = sum(len(folder.files) for folder in (real, *generated))
     with ImageProgress(count, len(generated), asked.quiet) as progress:
-        scores, notes = score_sets(real, generated, encoder, problems, progress.advance)
-    title = f"{len(generated)} sets against {real.path.resolve().name}"
+        scores, sizes, notes = score_sets(real, generated, encoder, problems, progress.advance)
+    fewest, most = min(sizes[1:]), max(sizes[1:])
+    title = (
+        f"{counted(len(generated), 'set')} of {f'{fewest} to ' if fewest < most else ''}{most} "
+        f"images against {sizes[0]} of {real.path.resolve().name}"
+    )
     evaluation = Evaluation(
         "synthesis",
         [],
-        title=title.replace("1 sets", "1 set"),
+        title=title,
         baseline=baseline,
         command=asked.command,
     )

@@ -8,6 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from medgan.report.formatting import counted
+
 PLAIN_WIDTH = 120
 SECONDS_BETWEEN_LINES = 10
 MOST_LINES = 20
@@ -79,10 +81,9 @@ def print_evaluation(evaluation, payload, written=(), to_standard_error=False):
     """
     console = _console(to_standard_error)
     images, patients = len(payload["images"]), payload["patients"]
-    whose = (
-        "" if patients is None else f" of {_counted(len(patients), 'patient')}, means by patient"
-    )
-    said = f"{payload['title']}: {_counted(images, 'image')}{whose}"
+    whose = "" if patients is None else f" of {counted(len(patients), 'patient')}, means by patient"
+    extent = f": {counted(images, 'image')}{whose}" if images else ""  # sets have no pairs
+    said = f"{payload['title']}{extent}"
     console.print(said, style="bold", highlight=False, markup=False)
     styled = console.is_terminal and not console.is_dumb_terminal
     _print_cells(console, evaluation.cells(), evaluation.marks(), styled)
@@ -114,10 +115,6 @@ def _console(to_standard_error, quiet=False):
 
 def _say(console, text):
     console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal)
-
-
-def _counted(count, word):
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _print_cells(console, cells, marks, styled):

@@ -1,8 +1,8 @@
 """What `medgan-evaluate` scores: a study and methods, from its options.
 
-Every function takes the options, `Patients` and `Problems`, and returns `(study, methods, own)`: a
-`Study`, a list of methods in the order of the table, and the name of the first method of one's own,
-or None.
+Every function but `synthesis` takes the options, `Patients` and `Problems`, and returns
+`(study, methods, own)`: a `Study`, a list of methods in the order of the table, and the name of the
+first method of one's own, or None.
 """
 
 import pathlib
@@ -46,6 +46,17 @@ def translation(asked, patients, problems):
     study = folder_study([ImageFolder("target", asked.target)], patients, problems)
     own = [FolderMethod(name, ImageFolder(name, path)) for name, path in asked.output.items()]
     return study, own, own[0].name
+
+
+def synthesis(asked):
+    """The folder of real images, and those of generated ones.
+
+    Sets pair nothing, so these are `ImageFolder`s: `(real, generated)`.
+    """
+    if "real" in asked.generated:
+        raise RecipeError("The name real is taken, expected another for --generated real=")
+    generated = [ImageFolder(name, path) for name, path in asked.generated.items()]
+    return ImageFolder("real", asked.real), generated
 
 
 def run(asked, patients, problems):

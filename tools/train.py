@@ -147,18 +147,17 @@ def _finish(recipe, experiment, run, quiet, show):
     from medgan import run_report
     from medgan.evaluation import Problems, evaluate_study
     from medgan.evaluation.runs import costed_methods, pairs_study
-    from medgan.experiment import load_labels
     from medgan.run import write_json
     from medgan.tools.score_table import ImageProgress, print_evaluation
 
     run_report.write_metrics_csv(run)
     run_report.write_figures(run, experiment)
-    evaluations, labels = {}, load_labels(recipe, experiment.pairs)
+    evaluations = {}
     for side, ending in (("validation", ""), ("test", "_test")):
         pairs = getattr(experiment.split, side)
         if not len(pairs):
             continue
-        study = pairs_study(pairs, labels)
+        study = pairs_study(pairs, experiment.labels)
         methods = costed_methods(experiment.networks, study)
         with ImageProgress(len(study), len(methods), quiet) as progress:
             title = f"{recipe.name}, {side} patients, whom no training saw"

@@ -10,9 +10,6 @@ from medgan import metrics
 
 _logger = logging.getLogger(__name__)
 
-# Contrasts of a phantom's structures, which only data with known structures have.
-CONTRASTS = ("cnr_bone", "cnr_bleed", "cnr_oedema", "cnr_grey_white")
-
 
 def known_directions():
     """Every score whose better way is known, to `"max"` or `"min"`.
@@ -22,8 +19,7 @@ def known_directions():
     tables = [table for name, table in vars(metrics).items() if name.endswith("_SCORES")]
     scores = {key: score.better for table in tables for key, score in table.items()}
     modes = {"higher": "max", "lower": "min"}
-    known = {key: modes[better] for key, better in scores.items() if better}
-    return {**known, **dict.fromkeys(CONTRASTS, "max")}
+    return {key: modes[better] for key, better in scores.items() if better}
 
 
 def direction(monitor, mode=None):

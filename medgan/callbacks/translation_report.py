@@ -10,7 +10,8 @@ class TranslationReport(Report):
     The model's scores enter the epoch's logs as `val_mae`, `val_psnr`, `val_ssim_head`, ... for the
     callbacks behind this one (loggers, `BestCheckpoint`, `StopWithoutImprovement`). The rivals do
     not change in training and are scored once, at its start. The first of them is the source
-    itself: a network that does not beat it has learned nothing.
+    itself: a network that does not beat it has learned nothing. Outputs that are not finite leave
+    no scores, but a warning.
 
     Args:
         batches: re-iterable of validation pairs (source, target), float in [0, 1]: sources

@@ -1,10 +1,13 @@
 """Methods against each other: every pair in every score, and what that is worth."""
 
 import itertools
+import math
 
 import numpy as np
 
 from medgan.evaluation.statistics import FEWEST_PATIENTS, holm, intervals, means, paired_tests
+
+SIGNIFICANT = 0.05
 
 
 def pairwise(values, methods, keys, patients):
@@ -90,6 +93,14 @@ def caveats(complete, patients, methods):
             "small"
         )
         notes.append(f"{whose} patients only: intervals are rough{tests if methods > 1 else ''}.")
+    pairs = math.comb(methods, 2)
+    # A signed-rank test of n differences that all have one sign has p = 2 / 2^n.
+    smallest = min(1, pairs * 2 * 0.5**whose)
+    if whose >= FEWEST_PATIENTS and smallest > SIGNIFICANT:
+        notes.append(
+            f"{whose} patients and {pairs} pairs of methods: the smallest p that Holm's correction "
+            f"leaves is {smallest:.3f}, so no difference can be significant; read the intervals."
+        )
     return notes
 
 

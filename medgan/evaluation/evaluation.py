@@ -223,7 +223,7 @@ class Evaluation:
             texts = [_text(scores[key], self.table[key]) for key in keys]
             if costs:
                 texts += cost_texts(costs.get(method))
-            lines.append([method.replace("_", " "), *texts])
+            lines.append([method, *texts])
         return lines
 
     def marks(self):

@@ -139,8 +139,8 @@ class ImageFolder:
             )
 
 
-def check_range(pixels):
-    """Refuses pixels that are not finite or not in [0, 1].
+def check_finite(pixels):
+    """Refuses pixels that are NaN or infinite.
 
     Raises:
         DataError: if there are such pixels.
@@ -151,6 +151,15 @@ def check_range(pixels):
             f"received {broken} of {pixels.size} pixels that are NaN or infinite; expected finite "
             "values. Replace them, or save 8 or 16 bits."
         )
+
+
+def check_range(pixels):
+    """Refuses pixels that are not finite or not in [0, 1].
+
+    Raises:
+        DataError: if there are such pixels.
+    """
+    check_finite(pixels)
     low, high = pixels.min(), pixels.max()
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise DataError(

@@ -5,10 +5,12 @@ import numpy as np
 from medgan.classical import FUSION_METHODS
 from medgan.data.paired_folders import natural_order
 from medgan.errors import DataError, RecipeError
-from medgan.evaluation.folders import UnusableImage, check_range
+from medgan.evaluation.folders import UnusableImage, check_finite
 from medgan.evaluation.study import by, several_files
 
 BASELINES = ("average", "maximum", "laplacian")
+# Networks overshoot [0, 1] a little and are clipped; beyond this they count in other units.
+OVERSHOOT = 0.5
 
 
 class FolderMethod:
@@ -118,21 +120,48 @@ class ComputedMethod:
         """Nothing to check: it gives a result for every image."""
 
     def results(self, study, indices, references, problems):
-        """Computes the results of some images of one size; see `FolderMethod.results`."""
-        size = self.batch_size
-        parts = [
-            np.asarray(self.function(references[start : start + size]), "float32")
-            for start in range(0, len(references), size)
-        ]
-        results = np.clip(np.concatenate(parts), 0, 1)
+        """Computes the results of some images of one size; see `FolderMethod.results`.
+
+        Images of a size that the function refuses are left out, as are results that are not finite
+        or far outside [0, 1]; a small overshoot is clipped.
+        """
         there = np.ones(len(indices), bool)
+        size = self.batch_size
+        try:
+            parts = [
+                np.asarray(self.function(references[start : start + size]), "float32")
+                for start in range(0, len(references), size)
+            ]
+        except ValueError as error:
+            reason = " ".join(str(error).split())[:300]
+            for index in indices:
+                problems.add(
+                    UnusableImage(study.names[index], self.name, reason[:1].lower() + reason[1:])
+                )
+            return np.zeros((*references.shape[:3], 1), "float32"), ~there
+        results = np.concatenate(parts)
         for position, index in enumerate(indices):
             try:
-                check_range(results[position])
+                _check_computed(results[position])
             except DataError as error:
                 problems.add(UnusableImage(study.names[index], self.name, error))
                 results[position], there[position] = 0, False
-        return _as_saved(results), there
+        return _as_saved(np.clip(results, 0, 1)), there
+
+
+def _check_computed(result):
+    """Refuses a result that clipping would turn into another image.
+
+    Raises:
+        DataError: if it is not finite, or far outside [0, 1].
+    """
+    check_finite(result)
+    low, high = result.min(), result.max()
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        raise DataError(
+            f"received values from {low:g} to {high:g}, expected [0, 1]. Scale what the method "
+            "gives."
+        )
 
 
 def _as_saved(results):

@@ -1,9 +1,8 @@
 """Trained networks as methods on the pairs of a run: while it ends, or years later."""
 
-import keras
-
 from medgan.errors import DataError, RecipeError
 from medgan.evaluation.costs import cost_of, countable_macs
+from medgan.evaluation.loading import load_network
 from medgan.evaluation.methods import ComputedMethod, classical_methods
 from medgan.evaluation.study import Study
 from medgan.experiment import graph, load_data, load_labels
@@ -73,7 +72,8 @@ def run_networks(run):
             f"{run.path} holds no network yet, expected {NETWORK_FILES[0]}.keras or others. Train "
             "to the end of a stage first."
         )
-    return {path.stem: _loaded(path) for path in paths}
+    expected = "a network that medgan saved"
+    return {path.stem: load_network(path, path, expected) for path in paths}
 
 
 def costed_methods(networks, study, classical=(), baselines=True):
@@ -102,13 +102,3 @@ def costed_methods(networks, study, classical=(), baselines=True):
         cost = cost_of(function, image, network.count_params(), macs)
         methods.append(ComputedMethod(name, function, NETWORK_BATCH, cost))
     return methods
-
-
-def _loaded(path):
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # whatever a damaged or foreign file makes Keras raise
-        reason = " ".join(str(error).split())
-        raise RecipeError(
-            f"Cannot load {path}: {reason[:200]} Expected a network that medgan saved."
-        ) from error

@@ -172,10 +172,14 @@ def _file_notes(study, methods):
 
 
 def _size_notes(small, table):
-    """Which scores lack images for want of pixels, in sentences."""
+    """Which scores lack images for want of pixels, a sentence for each smallest side."""
+    groups = {}  # scores of one smallest side lack the same images
     for key, count in small.items():
         if count:
-            yield (
-                f"{table[key].title} needs a shorter side of at least {table[key].smallest_side} "
-                f"pixels: {count} {'image has' if count == 1 else 'images have'} none."
-            )
+            groups.setdefault((table[key].smallest_side, count), []).append(table[key].title)
+    for (side, count), titles in sorted(groups.items()):
+        need, none = ("needs", "none") if len(titles) == 1 else ("need", "none of them")
+        yield (
+            f"{', '.join(titles)} {need} a shorter side of at least {side} pixels: {count} "
+            f"{'image has' if count == 1 else 'images have'} {none}."
+        )

@@ -1,10 +1,10 @@
 """Scores folders of generated images as sets: nothing pairs, so there is no value per image."""
 
-import keras
 import numpy as np
 
 from medgan.errors import DataError, RecipeError
 from medgan.evaluation.folders import UnusableImage
+from medgan.evaluation.loading import load_network, saved_network
 from medgan.metrics.synthesis_scores import BATCH, SMALLEST_SET, encode, score_features
 from medgan.networks import inception_encoder
 
@@ -25,21 +25,28 @@ def load_encoder(path):
         `(encoder or None, sentence that names it)`.
 
     Raises:
-        RecipeError: if the file holds neither.
+        RecipeError: if the file holds neither, or its model gives no vector for each image.
     """
     if path is None:
         return None, BUILT_IN
-    try:
-        if str(path).endswith(".h5"):
-            encoder = inception_encoder(path)
-            return encoder, f"Features: InceptionV3, weights of {path}."
-        encoder = keras.models.load_model(path, compile=False)
-    except Exception as error:  # whatever a damaged or foreign file makes Keras raise
-        reason = " ".join(str(error).split())
+    weights = str(path).endswith(".h5")
+    encoder = load_network(
+        path,
+        f"--encoder {path}",
+        "a .keras model or the .h5 weights of InceptionV3",
+        inception_encoder if weights else saved_network,
+    )
+    if weights:
+        return encoder, f"Features: InceptionV3, weights of {path}."
+    shape = getattr(encoder, "output_shape", None)
+    # A model that is no graph of layers does not know; one of several outputs has several shapes.
+    if shape is not None and not (
+        isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)
+    ):
         raise RecipeError(
-            f"Cannot load --encoder {path}: {reason[:200]} Expected a .keras model or the .h5 "
-            "weights of InceptionV3."
-        ) from error
+            f"Received --encoder {path} with an output of shape {shape}, expected "
+            "(batch, features). End it with a global average pooling."
+        )
     return encoder, f"Features: {encoder.name} of {path}."
 
 
@@ -56,20 +63,22 @@ def folder_features(folder, encoder, problems, on_progress=None):
         `(images, features)`.
 
     Raises:
-        DataError: if too few images are left, or the encoder cannot take them.
+        DataError: if too few images are left.
     """
     waiting, parts = {}, []
+    before = len(problems.lines)
 
     def flush(shape):
-        images = np.stack(waiting.pop(shape))[..., None]
+        stems, images = zip(*waiting.pop(shape), strict=True)
         try:
-            parts.append(encode(encoder, [images]))
+            parts.append(encode(encoder, [np.stack(images)[..., None]]))
         except ValueError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise DataError(
-                f"{folder.title}: the encoder cannot take images of {shape[0]} x {shape[1]} "
-                f"pixels: {reason} Give larger images, or another --encoder."
-            ) from error
+            said = (
+                f"the encoder cannot take images of {shape[0]} x {shape[1]} pixels: "
+                f"{' '.join(str(error).split())[:200]} Give larger images, or another --encoder."
+            )
+            for stem in stems:
+                problems.add(UnusableImage(folder.files[stem].name, folder.title, said))
         if on_progress is not None:
             on_progress(len(images))
 
@@ -79,16 +88,18 @@ def folder_features(folder, encoder, problems, on_progress=None):
         except UnusableImage as error:
             problems.add(error)
             continue
-        waiting.setdefault(image.shape, []).append(image)
+        waiting.setdefault(image.shape, []).append((stem, image))
         if len(waiting[image.shape]) == BATCH:
             flush(image.shape)
     for shape in list(waiting):
         flush(shape)
     count = sum(len(part) for part in parts)
     if count < SMALLEST_SET:
+        lines = problems.lines[before:]
+        first = f" The first of {len(lines)} problems: {lines[0]}" if lines else ""
         raise DataError(
             f"{folder.title}: received {count} images that can be used, expected at least "
-            f"{SMALLEST_SET} to compare sets. Give more images."
+            f"{SMALLEST_SET} to compare sets. Give more images.{first}"
         )
     return np.concatenate(parts)
 
@@ -104,27 +115,33 @@ def score_sets(real, generated, encoder, problems, on_progress=None):
         on_progress: called after every batch with the number of its images.
 
     Returns:
-        `(scores, notes)`: method to score to a float; sentences about the sets.
+        `(scores, sizes, notes)`: method to score to a float; number of images of each set, the
+        real one first; sentences about the sets.
 
     Raises:
-        DataError: if a set has too few images.
+        DataError: if a set has too few images, or features that are not finite.
     """
     folders = [real, *generated]
     features = [folder_features(folder, encoder, problems, on_progress) for folder in folders]
-    scores = {
-        folder.title: score_features(features[0], own)
-        for folder, own in zip(generated, features[1:], strict=True)
-    }
-    counts = [f"{folder.title} {len(own)}" for folder, own in zip(folders, features, strict=True)]
+    scores = {}
+    for folder, own in zip(generated, features[1:], strict=True):
+        try:
+            scores[folder.title] = score_features(features[0], own)
+        except ValueError as error:
+            raise DataError(
+                f"{folder.title} against {real.title}: {error} Or take another --encoder."
+            ) from error
+    sizes = [len(own) for own in features]
+    counts = [f"{folder.title} {size}" for folder, size in zip(folders, sizes, strict=True)]
     notes = [
         f"Images in the sets: {', '.join(counts)}. Scores are of whole sets: no intervals and no "
         "tests."
     ]
-    if len({len(own) for own in features[1:]}) > 1:
+    if len(set(sizes[1:])) > 1:
         notes.append(
             "Sets of different numbers cannot be compared in FID, precision, recall, density or "
             "coverage; read KID."
         )
     for folder in folders:
         notes += folder.notes()
-    return scores, notes
+    return scores, sizes, notes

@@ -197,27 +197,3 @@ class Cautions:
             "differences at every pixel: sharpening, ringing or noise buys SF and AG; read Qabf "
             "and Nabf with them."
         )
-
-
-def cautions(sources, fused):
-    """Looks at all results of one method at once.
-
-    Args:
-        sources: iterable of `(height, width, 2)`, in 0..255.
-        fused: iterable of as many `(height, width, 1)`, in 0..255.
-
-    Returns:
-        List of sentences, see `Cautions`.
-
-    Example:
-        >>> import numpy as np
-        >>> from medgan.metrics.cautions import cautions
-        >>> sources = np.zeros((2, 32, 32, 2))
-        >>> sources[:, 8:24, 8:24] = np.random.default_rng(0).uniform(60, 200, (2, 16, 16, 2))
-        >>> cautions(sources, sources.max(axis=-1, keepdims=True))
-        []
-    """
-    seen = Cautions()
-    for pair, image in zip(sources, fused, strict=True):
-        seen.add(pair, image)
-    return seen.sentences()

@@ -1,11 +1,14 @@
 """A distance between sets of images as a Keras metric."""
 
 import abc
+import logging
 
 import keras
 from keras import ops
 
-from medgan.networks.scattering_encoder import scattering_encoder
+from medgan.networks.scattering_encoder import FixedKernel, scattering_encoder
+
+_logger = logging.getLogger(__name__)
 
 
 class DistributionMetric(keras.metrics.Metric, abc.ABC):
@@ -17,17 +20,20 @@ class DistributionMetric(keras.metrics.Metric, abc.ABC):
 
     The result costs a singular value decomposition or a sort, and each metric encodes the images
     for itself: take `score_synthesis` or the callback `SynthesisReport` for all scores, and a
-    metric for your own loops. It runs eagerly and in a `tf.function`. Under JAX updating can be
-    jitted, `result` cannot: its shapes depend on the number of images.
+    metric for your own loops, or for `compile(metrics=[...], jit_compile=False)` of a model whose
+    targets and outputs are images. It runs eagerly and in a `tf.function`. Updating can be jitted,
+    under JAX and by XLA under TensorFlow; `result` cannot: its shapes depend on the number of
+    images (under TensorFlow these are dynamic slices).
 
     Call arguments of `update_state`: real images and generated images, both
-    `(batch, height, width, channels)` in [0, 1], clipped.
+    `(batch, height, width, channels)` in [0, 1], clipped. Images cannot be weighted:
+    `sample_weight` must be None.
 
     Args:
         encoder: Keras model from images to `(batch, features)`; None means
             `medgan.networks.scattering_encoder()`, for grey images. A configuration holds its
             architecture, not its weights: give an encoder that has learned something to the
-            constructor again.
+            constructor again; a warning is logged where weights were lost.
         capacity: number of images of each kind that are kept.
         name: name of the metric.
         dtype: type of the features.
@@ -63,8 +69,13 @@ class DistributionMetric(keras.metrics.Metric, abc.ABC):
     def score(self, real, generated):
         """Compares features `(images, features)`; returns a scalar."""
 
-    def update_state(self, real_images, generated_images):
+    def update_state(self, real_images, generated_images, sample_weight=None):
         """Encodes and keeps a batch of each kind."""
+        if sample_weight is not None:
+            raise ValueError(
+                f"Received a sample_weight for {self.name!r}, expected None: it compares sets of "
+                "images that all count the same. Leave the weights out."
+            )
         self._keep(self.real_features, self.real_count, real_images)
         self._keep(self.generated_features, self.generated_count, generated_images)
 
@@ -102,4 +113,21 @@ class DistributionMetric(keras.metrics.Metric, abc.ABC):
     def from_config(cls, config):
         """Builds the metric with the encoder's architecture."""
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        if _loses_weights(encoder):
+            _logger.warning(
+                "The encoder of %r was built from its configuration, which holds no weights: what "
+                "it has learned is lost and its scores mean nothing. Pass the encoder itself to "
+                "%s(encoder=...).",
+                config.get("name"),
+                cls.__name__,
+            )
         return cls(**{**config, "encoder": encoder})
+
+
+def _loses_weights(layer):
+    """Whether there are weights that do not come back from a configuration, as `FixedKernel` do."""
+    inner = getattr(layer, "layers", None)
+    if inner:
+        return any(map(_loses_weights, inner))
+    fixed = any(isinstance(value, FixedKernel) for value in vars(layer).values())
+    return bool(layer.weights) and not fixed

@@ -12,7 +12,10 @@ class Score:
         title: heading of its column, such as `"SSIM head"`.
         function: from (reference, result) to one value per image, `(batch,)`. Fusion: sources
             `(batch, height, width, 2)` and fused images `(batch, height, width, 1)`; translation:
-            targets and outputs `(batch, height, width, 1)`; all in 0..255.
+            targets and outputs `(batch, height, width, 1)`; all in 0..255. Two tables differ: those
+            of `PHANTOM_SCORES` take the labels `(batch, height, width)` as a third argument; those
+            of `SYNTHESIS_SCORES` take features `(images, features)` of both sets and return one
+            scalar.
         convention: one sentence that says which of the literature's variants this is.
         source: author and year.
         better: `"higher"`, `"lower"`, or None where neither is better.

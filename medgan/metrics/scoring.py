@@ -77,7 +77,7 @@ def score_images(task, reference, result, keys=None):
         keys: names of the scores; None means every one that the size has room for.
 
     Returns:
-        Score name to an array with one value per image.
+        Score name to an array with one value per image; NaN for an image that is not finite.
 
     Raises:
         ValueError: if a score is not in the table of the task.
@@ -92,7 +92,9 @@ def score_images(task, reference, result, keys=None):
     reference, result = np.asarray(reference, "float32"), np.asarray(result, "float32")
     keys = applicable(TASKS[task][0], min(reference.shape[1:3]), keys)
     values = scorer(task, keys)(reference, result)
-    return {key: np.asarray(values[key]) for key in keys}
+    # Clipping, masks and bins could make a number of what is none.
+    finite = np.isfinite(reference).all(axis=(1, 2, 3)) & np.isfinite(result).all(axis=(1, 2, 3))
+    return {key: np.where(finite, np.asarray(values[key]), np.float32("nan")) for key in keys}
 
 
 def score_fusion(method, batches, keys=None):

@@ -48,7 +48,8 @@ def edge_preservation(sources, fused):
         fused: `(batch, height, width, 1)`, in 0..255.
 
     Returns:
-        `(batch,)`, in [0, 1]; 0 where neither source has an edge.
+        `(batch,)`, in [0, 1]; 0 where both sources are black. Any other constant image has an edge
+        all the same: at the border, beyond which there is zero.
 
     Reference:
         Xydeas and Petrovic, Objective image fusion performance measure, 2000, eqs. 1 to 9.

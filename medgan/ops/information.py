@@ -25,19 +25,30 @@ def _histograms(levels, bins):
 
 def _entropy(probabilities):
     """Entropy in nats over all but the first axis; empty bins add nothing."""
-    terms = probabilities * ops.log(ops.maximum(probabilities, 1e-30))
-    return -ops.sum(terms, axis=tuple(range(1, len(probabilities.shape))))
+    # Minus stands inside, so that the sum of a constant image is 0, not -0.
+    terms = probabilities * -ops.log(ops.maximum(probabilities, 1e-30))
+    return ops.sum(terms, axis=tuple(range(1, len(probabilities.shape))))
+
+
+def _unless_nan(values, *images):
+    """NaN for every image of `(batch, height, width)` that holds one, which is no grey level."""
+    for each in images:
+        values = ops.where(ops.any(ops.isnan(each), axis=(1, 2)), float("nan"), values)
+    return values
 
 
 def _entropies(sources, fused):
     """Entropies in nats of both sources, of the fused image, and of both pairs with it."""
+    fused, sources = grey(fused), pair(sources)
     count = ops.shape(fused)[0]
-    fused = _levels(grey(fused))
-    first, second = (_levels(source) for source in pair(sources))
-    pairs = ops.concatenate([first * LEVELS + fused, second * LEVELS + fused], axis=0)
+    levels = _levels(fused)
+    first, second = (_levels(source) for source in sources)
+    pairs = ops.concatenate([first * LEVELS + levels, second * LEVELS + levels], axis=0)
     joint = ops.reshape(_histograms(pairs, LEVELS * LEVELS), (2 * count, LEVELS, LEVELS))
     of_source, of_fused = _entropy(ops.sum(joint, axis=2)), _entropy(ops.sum(joint, axis=1))
-    joint = _entropy(joint)
+    joint = _unless_nan(
+        _entropy(joint), ops.concatenate(sources, axis=0), ops.tile(fused, (2, 1, 1))
+    )
     return [(of_source[s], of_fused[s], joint[s]) for s in (slice(count), slice(count, None))]
 
 
@@ -50,7 +61,7 @@ def entropy(images):
         images: `(batch, height, width, 1)`, in 0..255; rounded to whole grey levels.
 
     Returns:
-        `(batch,)`, in [0, 8]; 0 for a constant image.
+        `(batch,)`, in [0, 8]; 0 for a constant image, NaN for one that holds NaN.
 
     Example:
         >>> import numpy as np
@@ -62,8 +73,9 @@ def entropy(images):
     Reference:
         Shannon, A mathematical theory of communication, 1948.
     """
-    levels = _levels(grey(ops.convert_to_tensor(images)))
-    return _entropy(_histograms(levels, LEVELS)) / math.log(2.0)
+    images = grey(ops.convert_to_tensor(images))
+    bits = _entropy(_histograms(_levels(images), LEVELS)) / math.log(2.0)
+    return _unless_nan(bits, images)
 
 
 def fusion_mutual_information(sources, fused, unit="nats"):
@@ -78,7 +90,7 @@ def fusion_mutual_information(sources, fused, unit="nats"):
         unit: `"nats"` or `"bits"`, which are 1.4427 times as many.
 
     Returns:
-        `(batch,)`, at least 0; 0 where the fused image is constant.
+        `(batch,)`, at least 0; 0 where the fused image is constant, NaN where an image holds NaN.
 
     Raises:
         ValueError: if the unit is another one.
@@ -105,7 +117,8 @@ def normalised_mutual_information(sources, fused):
         fused: `(batch, height, width, 1)`, in 0..255; likewise.
 
     Returns:
-        `(batch,)`, in [0, 2]; a source adds nothing where it and the fused image are constant.
+        `(batch,)`, in [0, 2]; a source adds nothing where it and the fused image are constant; NaN
+        where an image holds NaN.
 
     Reference:
         Hossny, Nahavandi and Creighton, Comments on information measure for performance of image

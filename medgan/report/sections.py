@@ -163,12 +163,14 @@ def comparison_section(payload):
     )
     unit = listed(sorted({test["unit"] for test in payload["tests"]}))
     counts = {test["count"] for test in payload["tests"]}
+    pairs = len({(test["first"], test["second"]) for test in payload["tests"]})
     extent = (
         f"{max(counts)} {unit}" if len(counts) == 1 else f"{min(counts)} to {max(counts)} {unit}"
     )
     return (
         '<p class="key">Method minus baseline, difference of the means, with its 95 % interval and '
-        f"the p of a paired test over {escape(extent)}, after Holm's correction. “better” and "
+        f"the p of a paired test over {escape(extent)}, after Holm's correction within one score "
+        f"over all pairs of methods ({pairs}). “better” and "
         f"“worse” stand where p &lt; {SIGNIFICANT:g}; without them the difference may be "
         "chance.</p>"
         '<div class="controls"><span class="js-only"><label for="baseline">Baseline</label> '
@@ -206,7 +208,7 @@ def loss_section(losses):
 def health_section(health):
     """What was seen in training, in words."""
     items = "".join(
-        f'<li class="{"warned" if str(entry["severity"]) != "info" else "told"}">'
+        f'<li class="{"warned" if entry["severity"] == "warning" else "told"}">'
         f"<strong>{escape(entry['severity'])}</strong> {escape(entry['stage'].replace('_', ' '))}, "
         f"step {escape(entry['step'])}: {escape(entry['text'])}</li>"
         for entry in health or ()

@@ -19,6 +19,8 @@ def leaders(payload):
 def summary(payload):
     """One paragraph of HTML: what was scored, who leads in what, what to beware of."""
     extent = counted(len(payload["methods"]), "method")
+    if payload["task"] == "synthesis":
+        extent = f"{counted(len(payload['methods']), 'set')} of generated images"
     if payload.get("images"):
         noun = "pair" if payload["task"] == "fusion" else "image"
         extent += f" on {counted(len(payload['images']), noun)}"
@@ -36,7 +38,8 @@ def summary(payload):
                 scores.append(f"{escape(entry['title'])} ({value})")
             claims.append(f"<strong>{escape(method)}</strong> in {listed(scores)}")
         parts.append(f"Best: {'; '.join(claims)}.")
-        if len(best) > 1:
+        ranked = {key for keys in best.values() for key in keys}
+        if all(len(keys) < len(ranked) for keys in best.values()):
             parts.append("No method is best in every score.")
     cautions = [method for method, texts in (payload.get("cautions") or {}).items() if texts]
     if cautions:

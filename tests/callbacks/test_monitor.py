@@ -4,7 +4,8 @@ import keras
 import pytest
 
 from medgan.callbacks import BestCheckpoint, StopWithoutImprovement
-from medgan.callbacks.monitor import direction
+from medgan.callbacks.monitor import direction, known_directions
+from medgan.metrics import PHANTOM_SCORES
 from medgan.recipe import build
 
 HIGHER = [
@@ -36,6 +37,11 @@ def watched(callback):
 )
 def test_scores_of_medgan_need_no_mode(score, mode):
     assert direction(f"val_{score}") == direction(score) == mode
+
+
+def test_contrasts_of_phantoms_are_known_and_a_concentrated_set_is_not_better():
+    assert {known_directions()[score] for score in PHANTOM_SCORES} == {"max"}
+    assert "density" not in known_directions()
 
 
 def test_mode_of_the_user_counts_for_every_name():

@@ -104,3 +104,14 @@ def test_only_due_epochs_are_scored_and_the_end_always():
 def test_unknown_score_is_refused():
     with pytest.raises(ValueError, match="mea"):
         TranslationReport(batches(), keys=["mea"]).on_train_begin()
+
+
+def test_outputs_that_are_not_finite_leave_no_scores_but_a_warning(caplog):
+    report = TranslationReport(batches(), keys=KEYS)
+    model = half()
+    model.set_weights([np.full((1, 1, 1, 1), np.nan)])
+    report.set_model(model)
+    logs = {}
+    report.on_epoch_end(0, logs)
+    assert logs == report.scores == {}
+    assert "3 of 3 outputs of the model are not finite: no scores in epoch 0." in caplog.text

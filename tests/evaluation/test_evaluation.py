@@ -117,6 +117,18 @@ def test_tests_are_over_all_pairs_with_holm_within_a_score():
     assert received["notes"] == []
 
 
+def test_too_few_patients_for_so_many_pairs_are_warned_of():
+    received = random(count=14, patients=7, methods=5, shift=9).to_dict()
+    (note,) = received["notes"]
+    assert note.startswith("7 patients and 10 pairs of methods: the smallest p that Holm's")
+    alike = np.arange(1, 8)  # seven differences of one sign: nothing is more certain
+    smallest = 10 * stats.wilcoxon(alike).pvalue
+    assert f"leaves is {smallest:.3f}, so no difference can be significant" in note
+    assert_allclose(min(test["p_holm"] for test in received["tests"]), smallest)
+    assert random(count=20, patients=10, methods=5).to_dict()["notes"] == []
+    assert random(count=14, patients=7, methods=1).to_dict()["notes"] == []
+
+
 def test_few_patients_are_warned_of():
     received = random(patients=4).to_dict()
     assert received["tests"][0]["unit"] == "images"
@@ -145,7 +157,7 @@ def test_table_shows_main_scores_and_marks_best_and_second():
     )
     assert made.cells() == [
         ["method", "Up", "Down", "Level"],
-        ["slow one", "1.000", "3.0", "1.000"],
+        ["slow_one", "1.000", "3.0", "1.000"],
         ["two", "2.000", "2.0", "2.000"],
         ["three", "2.000", "2.0", "3.000"],
         ["four", "0.000", "-", "-"],

@@ -14,6 +14,7 @@ from medgan.evaluation import (
     score_study,
 )
 from medgan.evaluation.scoring import batch_size, batches
+from medgan.metrics import FUSION_SCORES
 
 pytestmark = pytest.mark.usefixtures("few_scores")
 
@@ -171,6 +172,17 @@ def test_scores_without_room_are_none_and_that_is_said():
     assert np.isnan(values["maximum"]["ssim"]).tolist() == [False, True]
     assert not np.isnan(values["maximum"]["sf"]).any()
     assert notes == ["SSIM needs a shorter side of at least 11 pixels: 1 image has none."]
+
+
+def test_scores_that_lack_the_same_images_are_said_in_one_sentence(few_scores):
+    for key in ("ssim_head", "vif"):
+        few_scores[key] = FUSION_SCORES[key]
+    sources = [levels(9, 20, 2), levels(9, 20, 2)]
+    *_, notes = score_study(study_of(sources), [MAXIMUM], "fusion", Problems())
+    assert notes == [
+        "SSIM, SSIM head need a shorter side of at least 11 pixels: 2 images have none of them.",
+        "VIF needs a shorter side of at least 41 pixels: 2 images have none.",
+    ]
 
 
 def test_constant_images_are_scored(tmp_path):

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -123,15 +121,3 @@ def test_holm_agrees_with_the_steps_by_hand():
     assert_allclose(adjusted, [0.06, np.nan, 0.004, 0.5, 0.06])
     assert_allclose(holm([0.6, 0.7]), [1.0, 1.0])
     assert len(holm([])) == 0
-
-
-def test_ten_methods_take_less_than_two_seconds():
-    patients = np.sort(np.random.default_rng(0).integers(0, 7, 130))
-    values, differences = random(130, 250), random(130, 1125)
-    differences[::7, :200] = 0
-    start = time.perf_counter()
-    intervals(values, patients)
-    intervals(differences, patients)
-    paired_tests(differences, patients)
-    paired_tests(differences, None)
-    assert time.perf_counter() - start < 8  # 2 s alone on two cores; other tests may run beside it

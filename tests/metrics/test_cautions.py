@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from medgan.metrics.cautions import Cautions, cautions
+from medgan.metrics import Cautions
 
 
 def pairs(count=4, side=96):
@@ -17,6 +17,14 @@ def pairs(count=4, side=96):
         disc = np.where(radius < 0.33, 110 + texture, 20)
         out.append(np.stack([ring, disc], axis=-1) * (radius < 0.4)[..., None])
     return [np.clip(np.round(image), 0, 255) for image in out]
+
+
+def cautions(sources, fused):
+    """Sentences about results."""
+    seen = Cautions()
+    for pair, image in zip(sources, fused, strict=True):
+        seen.add(pair, image)
+    return seen.sentences()
 
 
 def said(method, sources):

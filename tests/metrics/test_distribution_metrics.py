@@ -156,3 +156,43 @@ def test_encoders_without_vectors_and_small_capacities_are_refused():
 def test_base_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         metrics.DistributionMetric(halves())
+
+
+def brighter():
+    """A model from images to images."""
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, use_bias=False)])
+    model.set_weights([np.full((1, 1, 1, 1), 0.9)])
+    return model
+
+
+def test_metric_stands_in_compile():
+    model = brighter()
+    metric = metrics.FrechetDistance(halves(), capacity=16)
+    model.compile(loss="mae", metrics=[metric], jit_compile=False)
+    sources, targets = images(1, 12), images(2, 12)
+    seen = model.evaluate(sources, targets, batch_size=5, verbose=0, return_dict=True)
+    assert_allclose(seen["fid"], expected(targets, np.float32(0.9) * sources)["fid"], rtol=1e-3)
+
+
+def test_weights_of_images_are_refused():
+    metric = metrics.KernelDistance(halves(), capacity=9)
+    with pytest.raises(ValueError, match="Received a sample_weight for 'kid', expected None"):
+        metric.update_state(images(1, 9), images(2, 9), sample_weight=np.ones(9))
+    metric.update_state(images(1, 9), images(2, 9), sample_weight=None)
+    assert float(metric.result()) != 0
+
+
+def test_encoder_that_lost_its_weights_is_warned_of(caplog):
+    def warnings():
+        return [record for record in caplog.records if record.name.startswith("medgan")]
+
+    metrics.FrechetDistance.from_config(metrics.FrechetDistance(halves()).get_config())
+    metrics.FrechetDistance.from_config(metrics.FrechetDistance().get_config())
+    assert not warnings()
+    image = keras.Input((4, 4, 1))
+    learned = keras.layers.Dense(2)(keras.layers.Flatten()(image))
+    metric = metrics.FrechetDistance(keras.Model(image, learned))
+    assert not warnings()
+    metrics.FrechetDistance.from_config(metric.get_config())
+    (record,) = warnings()
+    assert "Pass the encoder itself to FrechetDistance(encoder=...)." in record.getMessage()

@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose
 from skimage.metrics import structural_similarity
 
 from medgan.metrics import (
     FUSION_SCORES,
+    TRANSLATION_SCORES,
     applicable,
     mean_by_patient,
     score_fusion,
+    score_images,
     score_translation,
 )
 
@@ -94,3 +97,43 @@ def test_patients_count_the_same_whatever_their_slices():
 def test_one_patient_per_image_is_asked_for():
     with pytest.raises(ValueError, match="2 patients for 3 images"):
         mean_by_patient([1.0, 2.0, 3.0], ["a", "b"])
+
+
+@pytest.mark.parametrize(("task", "channels"), [("fusion", 2), ("translation", 1)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_images_that_are_not_finite_have_no_score(task, channels, value):
+    reference = pairs(3)[..., :channels]
+    result = pairs(3)[..., 1:].copy()
+    result[1, 20, 20] = value
+    for key, values in score_images(task, reference, result).items():
+        assert np.isnan(values).tolist() == [False, True, False], key
+
+
+JIT = {
+    "fusion": (FUSION_SCORES, 2, 44),
+    "translation": (TRANSLATION_SCORES, 1, 44),
+    "fusion at five scales": ({"ms_ssim": FUSION_SCORES["ms_ssim"]}, 2, 176),
+    "translation at five scales": (
+        {key: TRANSLATION_SCORES[key] for key in ("ms_ssim", "ms_ssim_head")},
+        1,
+        176,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JIT)
+def test_scores_are_the_same_under_xla(case):
+    scores, channels, side = JIT[case]
+    rng = np.random.default_rng(0)
+    reference = rng.integers(0, 256, (2, side, side, channels)).astype("float32")
+    reference[0] *= 0.3
+    result = reference.mean(axis=-1, keepdims=True) + rng.normal(scale=20, size=(2, side, side, 1))
+    result = np.clip(np.round(result), 0, 255).astype("float32")
+    keys = applicable(scores, side)
+
+    def every(reference, result):
+        return {key: scores[key].function(reference, result) for key in keys}
+
+    compiled = tf.function(every, jit_compile=True)(reference, result)
+    for key, values in every(reference, result).items():
+        assert_allclose(compiled[key], values, rtol=1e-4, atol=1e-5, err_msg=key)

@@ -22,7 +22,7 @@ def images(seed, count):
 def test_table_has_every_score_with_its_convention():
     assert list(SYNTHESIS_SCORES) == KEYS
     better = [score.better for score in SYNTHESIS_SCORES.values()]
-    assert better == ["lower", "lower", "higher", "higher", "higher", "higher"]
+    assert better == ["lower", "lower", "higher", "higher", None, "higher"]
     assert "n < 200: biased upwards, read KID" in SYNTHESIS_SCORES["fid"].convention
 
 

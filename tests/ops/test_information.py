@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
@@ -27,7 +28,27 @@ def test_entropy_is_that_of_scipy():
 
 @pytest.mark.parametrize("level", [0.0, 17.0, 255.0])
 def test_entropy_of_a_constant_image_is_zero(level):
-    assert_allclose(ops.entropy(np.full((2, 9, 9, 1), level, "float32")), [0, 0])
+    values = np.asarray(ops.entropy(np.full((2, 9, 9, 1), level, "float32")))
+    assert_allclose(values, [0, 0])
+    assert not np.signbit(values).any()  # a table would show -0.000
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_images_that_hold_nan_have_no_information(jit):
+    sources, fused = alike(3)
+    sources[0, 4, 5, 1] = fused[1, 2, 3, 0] = np.nan
+
+    @tf.function(jit_compile=jit)
+    def scores(sources, fused):
+        return [
+            ops.entropy(fused),
+            ops.fusion_mutual_information(sources, fused),
+            ops.normalised_mutual_information(sources, fused),
+        ]
+
+    entropy, *shared = (np.isnan(values).tolist() for values in scores(sources, fused))
+    assert entropy == [False, True, False]
+    assert shared == 2 * [[True, True, False]]
 
 
 def test_entropy_of_all_grey_levels_is_eight_bits():

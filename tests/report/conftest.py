@@ -161,7 +161,10 @@ def losses():
 @pytest.fixture
 def health():
     text = "Its output is <constant>."
-    return [{"stage": "teacher", "step": 40, "severity": "warning", "text": text}]
+    return [
+        {"stage": "teacher", "step": 40, "severity": "warning", "text": text},
+        {"stage": "teacher", "step": 60, "severity": "notice", "text": "Its output varies again."},
+    ]
 
 
 @pytest.fixture

@@ -78,7 +78,18 @@ def test_summary_counts_and_names_the_best(page_of, payload):
     text = " ".join(page_of(payload).text.split())
     assert "3 methods on 3 pairs of 2 patients." in text
     assert "Best: maximum in SF (30.00) and SSIM (0.750); average in SSIM (0.750)." in text
+    assert "No method is best" not in text  # maximum leads all, and shares one
     assert "Beware of maximum" in text and "1 result left out" in text
+
+
+def test_summary_says_so_where_no_method_is_best_in_all(page_of, payload):
+    payload["scores"]["maximum"]["ssim"] = 0.7
+    assert "No method is best in every score." in page_of(payload).text
+
+
+def test_comparison_says_what_holm_corrects_for(page_of, payload):
+    text = " ".join(page_of(payload).text.split())
+    assert "Holm's correction within one score over all pairs of methods (3)" in text
 
 
 def test_one_image_has_no_intervals_and_the_page_says_so(page_of, alone, pictures):
@@ -91,7 +102,7 @@ def test_one_image_has_no_intervals_and_the_page_says_so(page_of, alone, picture
 def test_synthesis_has_scores_without_pictures_and_plots(page_of, synthesis):
     page = page_of(synthesis)
     assert page.wrong == [] and headings(page) == ["Scores", "Conventions", "Origin"]
-    assert "3 methods. Best: maximum" in page.text
+    assert "3 sets of generated images. Best: maximum" in page.text
 
 
 def test_translation_begins_with_the_target(page_of, payload, pictures):
@@ -112,10 +123,14 @@ def test_viewer_begins_with_the_best_method_without_a_caution(page_of, payload, 
 
 def test_notes_problems_health_and_origin_are_told(page_of, payload, losses, health):
     payload["problems"] = [f"{n}.png: received nothing." for n in range(30)]
-    text = page_of(payload, (), losses, health).text
+    page = page_of(payload, (), losses, health)
+    text = page.text
     assert "its luminance was taken" in text and "22 more left out" in text
     assert "29.png: received nothing." in text
     assert "warning teacher, step 40: Its output is <constant>." in text
+    assert "notice teacher, step 60: Its output varies again." in text
+    assert len(page.found("li", **{"class": "warned"})) == 1
+    assert len(page.found("li", **{"class": "told"})) == 1
     assert "22 November 2026, 16:30 UTC" in text and "medgan 0.1.0, numpy 2.4.6" in text
     assert "medgan-evaluate --first A --second 'B & C'" in text
 

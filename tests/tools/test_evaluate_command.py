@@ -122,6 +122,30 @@ def test_json_leaves_standard_output_to_itself(root):
     assert "1 method on CT and MRI: 4 images of 2 patients, means by patient" in said
 
 
+def test_names_are_printed_as_given(root):
+    _, said = payload_of(*SOURCES, "--no-baselines", "--fused", "my_net=mine")
+    assert "my_net" in said and "my net" not in said
+
+
+def test_eleven_methods_are_a_plural(root):
+    names = [f"m{number}" for number in range(11)]
+    many = [text for name in names for text in ("--fused", f"{name}=mine")]
+    payload, _ = payload_of(*SOURCES, "--no-baselines", *many)
+    assert payload["title"] == "11 methods on CT and MRI"
+
+
+def test_a_small_image_among_large_ones_loses_nothing_else(root):
+    for folder in ("CT", "MRI"):
+        write(root / folder / "2002.png", levels(0, (3, 3)))
+    payload, said = payload_of(*SOURCES, "--classical", "all")
+    assert len(payload["methods"]) == 9
+    assert payload["values"]["maximum"]["sf"][3] is not None
+    left_out = [line for line in payload["problems"] if line.startswith("2002.png (laplacian): ")]
+    assert len(left_out) == 1 and left_out[0] in said
+    values = payload["values"]["laplacian"]["sf"]
+    assert [value is None for value in values] == [False, False, False, True]
+
+
 def missing(root):
     (root / "mine" / "1002.png").unlink()
 
@@ -300,6 +324,11 @@ def test_data_that_is_not_there_has_exit_code_3(root, arguments, words):
         ((*MINE, "--patient", "("), "no regular expression"),
         ((*MINE, "--patients", "1", "--no-patients"), "--no-patients"),
         ((*MINE, "--csv", "CT"), "CT is a folder"),
+        ((*MINE, "--csv", "-"), "Received --csv -, expected a file"),
+        ((*MINE, "--csv", "a", "--json", "./a"), "--json and --csv both write a, expected diff"),
+        ((*MINE, "--csv", "p/scores.csv", "--report", "p"), "--report and --csv both write"),
+        ((*MINE, "--csv", "p", "--report", "p"), "p is a folder"),
+        ((*REAL, "--generated", "real=other"), "The name real is taken"),
         (("--run", "CT"), "is not a run folder"),
     ],
 )
