@@ -284,40 +284,16 @@ class Experiment:
         """
         every = self.training["checkpoint_every"]
         epoch = next(n for n in range(max(1, every // 10), 0, -1) if every % n == 0)
-        batches, patients, labels = self.validation(self.training["validation_pairs"])
         loss = getattr(stage.trainer, "adversarial_loss", None)
         self.equilibria[stage.name] = getattr(loss, "equilibrium", None)
         checkpoint = callbacks.LastCheckpoint(
             run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
         )
-        rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
-        report = callbacks.FusionReport(
-            batches, patients, rivals, every // epoch, self.scores, labels
-        )
-        report.scores = self.rivals  # what does not change is scored once
         interrupt = callbacks.InterruptBetweenSteps()
-        averages = self._averages(stage)
         observers = [
             callbacks.StopOnDivergence(),
             checkpoint,  # before the averages are swapped in: it must go on from the weights
-            *averages,
-            report,
-            self._health(stage, run, every // epoch),
-            self._pictures(stage, run, every // epoch),
-            *self._own_callbacks(self._own_defaults(stage, run)),
-            *(average.keeper() for average in averages),
-            callbacks.JSONLines(
-                run.path / "metrics.jsonl",
-                stage=stage.name,
-                equilibrium=self.equilibria[stage.name],
-            ),
-            keras.callbacks.TensorBoard(run.path / "tensorboard" / stage.name, write_graph=False),
-            callbacks.LossCurves(
-                run.path / "samples" / f"losses_{stage.name}.png",
-                stage.name,
-                self.equilibria[stage.name],
-                every // epoch,
-            ),
+            *self._observers(stage, run, every // epoch),
             *extra_callbacks,
             interrupt,
         ]
@@ -340,6 +316,29 @@ class Experiment:
                 raise
         self.seconds += time.monotonic() - start
         callbacks.last_checkpoint.save_atomically(stage.network, run.path / f"{stage.name}.keras")
+
+    def _observers(self, stage, run, every):
+        """What validates, draws and logs a stage; of these, what acts does so every few epochs."""
+        batches, patients, labels = self.validation(self.training["validation_pairs"])
+        rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
+        report = callbacks.FusionReport(batches, patients, rivals, every, self.scores, labels)
+        report.scores = self.rivals  # what does not change is scored once
+        averages = self._averages(stage)
+        equilibrium = self.equilibria[stage.name]
+        curves = run.path / "samples" / f"losses_{stage.name}.png"
+        return [
+            *averages,
+            report,
+            self._health(stage, run, every),
+            self._pictures(stage, run, every),
+            *self._own_callbacks(self._own_defaults(stage, run)),
+            *(average.keeper() for average in averages),
+            callbacks.JSONLines(
+                run.path / "metrics.jsonl", stage=stage.name, equilibrium=equilibrium
+            ),
+            keras.callbacks.TensorBoard(run.path / "tensorboard" / stage.name, write_graph=False),
+            callbacks.LossCurves(curves, stage.name, equilibrium, every),
+        ]
 
     def _own_callbacks(self, defaults=None):
         """The callbacks of `[[callbacks]]`, new ones for every stage."""

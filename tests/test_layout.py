@@ -21,7 +21,7 @@ ARROWS = {
     "networks": {"layers", "ops"},
     "classical": {"ops", "data"},
     "models": {"networks", "losses", "layers", "ops"},
-    "callbacks": {"metrics", "classical", "figures"},
+    "callbacks": {"metrics", "classical", "figures", "run"},
     "export": {"export_check", "latency"},
     "export_check": {"latency"},
     "recipe": {"data", "networks", "losses", "layers", "metrics", "models", "callbacks"},

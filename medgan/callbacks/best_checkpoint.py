@@ -1,15 +1,12 @@
 """The checkpoint of the best validation so far."""
 
-import contextlib
-import json
-import os
 import pathlib
 
 import keras
 
 from medgan.callbacks.last_checkpoint import save_atomically
 from medgan.callbacks.monitor import Monitor
-from medgan.errors import MedganError
+from medgan.run import write_json
 
 
 class BestCheckpoint(Monitor):
@@ -19,9 +16,9 @@ class BestCheckpoint(Monitor):
     `medgan.metrics`. Of equal ones the older stays; NaN never wins; epochs without the score pass.
     Beside the model lies a JSON file of the same name: monitor, value, step and epoch.
 
-    Where `SwapEMAWeights(swap_on_epoch=True)` stands before it, what is scored and kept are the
-    averaged weights. Keep a network then: a trainer saved with its averages swapped in cannot go
-    on training from its weights, `LastCheckpoint` before the swap can.
+    Where `AveragedWeights` stands before it, what is scored and kept are the averaged weights. Keep
+    a network then: a trainer saved with its averages swapped in cannot go on training from its
+    weights, `LastCheckpoint` before the swap can.
 
     Args:
         path: `.keras` file; its folder is made if missing.
@@ -72,20 +69,5 @@ class BestCheckpoint(Monitor):
         """Saves an improvement."""
         if improved:
             save_atomically(self._kept(), self.path, "the best before")
-            self._describe(
-                {"monitor": self.monitor, "value": value, "step": self.best_step, "epoch": epoch}
-            )
-
-    def _describe(self, description):
-        path = self.path.with_suffix(".json")
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            temporary.write_text(json.dumps(description) + "\n", encoding="utf-8")
-            os.replace(temporary, path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise MedganError(
-                f"Cannot write {path}: {error.strerror or error}; {self.path} is saved. "
-                "Free space or choose another folder."
-            ) from error
+            said = {"monitor": self.monitor, "value": value, "step": self.best_step, "epoch": epoch}
+            write_json(self.path.with_suffix(".json"), said)

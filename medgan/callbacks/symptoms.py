@@ -177,9 +177,7 @@ def _image_numbers(batches):
     to_inputs = {}
     for batch in batches:
         output, reference = (np.asarray(batch[name], "float64") for name in ("output", "reference"))
-        if (
-            reference.shape[-1] != output.shape[-1]
-        ):  # of several sources the brightest, as in fusion
+        if reference.shape[-1] != output.shape[-1]:  # of several sources the brightest
             reference = reference.max(axis=-1, keepdims=True)
         # Where the reference itself is blank, a blank output is no fault.
         shows = 255 * reference.std(axis=(1, 2, 3)) >= 1

@@ -30,8 +30,8 @@ class TrainingHealth(Periodic):
     Each is logged as a warning once when it begins and once when it is over. The images are the
     first batches of both streams, taken once: let them hold several patients, be prepared alike
     (whole images, or crops of one size), and show several images to a batch. Nothing is learned and
-    no later draw changes. Put it behind `StopOnDivergence`, and behind `SwapEMAWeights` if you want
-    the averaged weights looked at.
+    no later draw changes. Put it behind `StopOnDivergence`, and behind `AveragedWeights` to look at
+    the averaged weights.
 
     Args:
         training_batches: iterable of batches that the players train on, as `fit` takes them.

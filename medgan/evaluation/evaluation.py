@@ -13,7 +13,7 @@ from medgan.evaluation.costs import cost_texts
 from medgan.evaluation.statistics import intervals, means, patient_means
 from medgan.metrics import SYNTHESIS_SCORES
 from medgan.metrics.scoring import TASKS
-from medgan.run import write_atomically, write_json
+from medgan.run import write_atomically
 
 PACKAGES = {
     "medgan": "medgan",
@@ -269,10 +269,6 @@ class Evaluation:
             texts = ["" if value is None else f"{value:.9g}" for value in values]
             writer.writerow([method, "", "", *texts])
         write_atomically(path, text.getvalue())
-
-    def write_json(self, path):
-        """Writes `to_dict()`."""
-        write_json(path, self.to_dict())
 
 
 def _tables():

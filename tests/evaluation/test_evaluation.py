@@ -192,14 +192,6 @@ def test_csv_has_a_row_per_method_and_image_and_nothing_for_none(tmp_path):
     assert (rows[2]["method"], rows[2]["name"], rows[2]["patient"]) == ("one", "2001.png", "2")
 
 
-def test_json_file_is_the_payload(tmp_path):
-    made = evaluation(one={"up": [1, 2, 3, 4]})
-    made.write_json(tmp_path / "scores.json")
-    read = json.loads((tmp_path / "scores.json").read_text())
-    expected = made.to_dict()
-    assert {**read, "created": None} == {**expected, "created": None}
-
-
 @pytest.mark.parametrize(
     ("method", "values", "words"),
     [
