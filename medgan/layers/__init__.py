@@ -4,6 +4,7 @@ from medgan.layers.cell_means import CellMeans
 from medgan.layers.diff_augment import DiffAugment
 from medgan.layers.fusion_heads import Blend, MaximumResidual
 from medgan.layers.reflection_padding import ReflectionPadding2D
+from medgan.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "Blend",
@@ -11,4 +12,5 @@ __all__ = [
     "DiffAugment",
     "MaximumResidual",
     "ReflectionPadding2D",
+    "SpectralNormalization",
 ]

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from medgan.ops.replicas import own_rows
+
 
 @keras.saving.register_keras_serializable(package="medgan")
 class DiffAugment(keras.layers.Layer):
@@ -49,13 +51,20 @@ class DiffAugment(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True
 
-    def _draw(self, shape, low, high):
-        return keras.random.uniform(shape, low, high, dtype="float32", seed=self.seed_generator)
+    def _draw(self, images, shape, low, high):
+        """One draw of a shape for each image."""
+
+        def draw(rows):
+            return keras.random.uniform(
+                (rows, *shape), low, high, dtype="float32", seed=self.seed_generator
+            )
+
+        return own_rows(draw, ops.shape(images)[0])
 
     def _offsets(self, images, share):
         """One whole-pixel offset per image and axis, up to a share of the sides."""
-        batch, height, width = ops.shape(images)[:3]
-        draw = self._draw((batch, 2), -1.0, 1.0)
+        height, width = ops.shape(images)[1:3]
+        draw = self._draw(images, (2,), -1.0, 1.0)
         sides = ops.cast(ops.stack([height, width]), "float32")
         return ops.cast(ops.round(draw * share * sides), "int32")
 
@@ -86,13 +95,13 @@ class DiffAugment(keras.layers.Layer):
     def call(self, inputs):
         """Returns augmented images of the inputs' shape."""
         images = inputs
-        shape = (ops.shape(images)[0], 1, 1, 1)
+        shape = (1, 1, 1)
         if self.brightness:
-            offset = self._draw(shape, -self.brightness / 2, self.brightness / 2)
+            offset = self._draw(images, shape, -self.brightness / 2, self.brightness / 2)
             images = images + ops.cast(offset, images.dtype)
         if self.contrast:
             mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
-            factor = self._draw(shape, 1 - self.contrast / 2, 1 + self.contrast / 2)
+            factor = self._draw(images, shape, 1 - self.contrast / 2, 1 + self.contrast / 2)
             images = mean + (images - mean) * ops.cast(factor, images.dtype)
         if self.translation:
             images = self._translate(images)
@@ -102,7 +111,7 @@ class DiffAugment(keras.layers.Layer):
 
     def save_own_variables(self, store):
         """Saves the state of the draws, which Keras leaves out."""
-        store["seed_state"] = self.seed_generator.state.numpy()
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
 
     def load_own_variables(self, store):
         """Continues the draws where they were saved."""

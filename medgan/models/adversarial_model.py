@@ -1,11 +1,11 @@
 """The base of all trainers: what Keras asks of a model with two optimizers, paid once."""
 
 import abc
+import importlib
 import inspect
 import types
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 
@@ -30,6 +30,11 @@ class AdversarialModel(keras.Model, abc.ABC):
     One forward pass of the generator serves both players: the discriminator takes its
     `discriminator_steps` on the images without gradient while the tape is stopped, then the
     generator's loss is taken against the new discriminator.
+
+    The step itself is `medgan.models.tensorflow_step` or, with `KERAS_BACKEND=jax`,
+    `medgan.models.jax_step`. A loss means the same on any number of replicas of a distribution
+    strategy; what compares images of a batch with each other takes the rows of all
+    (`medgan.ops.replicas.gathered`). With the dtype policy `mixed_float16` both losses are scaled.
     """
 
     @property
@@ -86,7 +91,7 @@ class AdversarialModel(keras.Model, abc.ABC):
             discriminator_optimizer: the discriminator's optimizer, another object.
             metrics: Keras metrics, fed with what `compared` returns.
             **kwargs: `run_eagerly`, `jit_compile`, `steps_per_execution`. With `jit_compile="auto"`
-                XLA is used on GPUs only: on CPUs it made the step 2.7 times slower.
+                TensorFlow uses XLA on a single GPU only: on CPUs it made the step 2.7 times slower.
 
         Raises:
             ValueError: if both optimizers are one object, or a loss is given.
@@ -103,9 +108,7 @@ class AdversarialModel(keras.Model, abc.ABC):
                 "Received the same optimizer object for generator and discriminator; each keeps "
                 "moments of its own variables. Make two."
             )
-        if kwargs.get("jit_compile", "auto") == "auto" and not tf.config.list_physical_devices(
-            "GPU"
-        ):
+        if kwargs.get("jit_compile", "auto") == "auto" and not _xla_pays():
             kwargs["jit_compile"] = False
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
         if self.dtype_policy.name == "mixed_float16" and not isinstance(
@@ -183,70 +186,118 @@ class AdversarialModel(keras.Model, abc.ABC):
             holder = self.__dict__["_means"] = types.SimpleNamespace(by_name={})
         return holder.by_name
 
+    @property
+    def non_trainable_variables(self):
+        """Those of Keras; with JAX also the discriminator's optimizer, or its steps would be lost.
+
+        Keras hands the variables of one optimizer to a JAX step, and this list.
+        """
+        variables = super().non_trainable_variables
+        if keras.backend.backend() == "jax" and self.compiled:
+            variables = [*variables, *self.discriminator_optimizer.variables]
+        return variables
+
     # Steps.
 
-    def train_step(self, data):
-        """One step of both players on a batch of `(x, y)`."""
-        return self.adversarial_step(self.as_batch(data))
+    def train_step(self, *data):
+        """One step of both players on a batch of `(x, y)`; with JAX on `(state, batch)`."""
+        return _step().train_step(self, *data)
 
-    def test_step(self, data):
-        """Losses and metrics of a batch, nothing learned."""
-        batch = self.as_batch(data)
-        images = self.synthesize(batch, training=False)
-        terms = self.generator_terms(batch, images)
-        logs = self._logs(batch, images, sum(terms.values()), terms)
-        # The discriminator is not asked here; its tracker of the training has nothing to say.
-        return {k: v for k, v in logs.items() if k in terms or k not in self._term_means}
+    def test_step(self, *data):
+        """Losses and metrics of a batch, nothing learned; with JAX on `(state, batch)`."""
+        return _step().test_step(self, *data)
 
     def as_batch(self, data):
         """Names the parts of what Keras hands to a step."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return {"x": x, "y": y}
 
-    def adversarial_step(self, batch):
-        """Updates the discriminator, then the generator, and returns the epoch's means."""
-        variables = self.generator_variables
-        with tf.GradientTape() as tape:
-            images = self.synthesize(batch, training=True)
-            with tape.stop_recording():
-                stopped = {name: ops.stop_gradient(image) for name, image in images.items()}
-                for _ in range(self.discriminator_steps):
-                    discriminator_terms = self._discriminator_step(batch, stopped)
-            terms = self.generator_terms(batch, images)
-            loss = sum(terms.values())
-            scaled = self.optimizer.scale_loss(_share_of_replica(loss))
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._logs(batch, images, loss, {**terms, **discriminator_terms})
-
-    def _discriminator_step(self, batch, images):
-        variables = self.discriminator_variables
-        optimizer = self.discriminator_optimizer
-        with tf.GradientTape() as tape:
-            terms = self.discriminator_terms(batch, images)
-            scaled = optimizer.scale_loss(_share_of_replica(sum(terms.values())))
-        optimizer.apply(tape.gradient(scaled, variables), variables)
-        return terms
-
-    def _logs(self, batch, images, loss, terms):
-        size = ops.shape(next(iter(images.values())))[0]
+    def epoch_means(self, batch, images, loss, terms):
+        """Adds a batch to the epoch's means and returns them: loss, terms, compiled metrics."""
+        size = ops.shape(batch["x"])[0]
         self._loss_tracker.update_state(loss, sample_weight=size)
+        self._make_means(terms)
         for name, value in terms.items():
-            if name not in self._term_means:
-                with tf.init_scope():
-                    self._term_means[name] = keras.metrics.Mean(name=name)
             self._term_means[name].update_state(value, sample_weight=size)
         compared = self.compared(batch, images)
         if compared is None:
             return self.get_metrics_result()
         return self.compute_metrics(batch["x"], *compared)
 
+    def evaluation_means(self, batch, images, terms):
+        """The same without the discriminator's means: in an evaluation it is not asked."""
+        logs = self.epoch_means(batch, images, sum(terms.values()), terms)
+        return {k: v for k, v in logs.items() if k in terms or k not in self._term_means}
+
+    def _make_means(self, names):
+        new = [name for name in names if name not in self._term_means]
+        if new and keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            with tf.init_scope():
+                self._term_means.update({name: keras.metrics.Mean(name=name) for name in new})
+        else:
+            self._term_means.update({name: keras.metrics.Mean(name=name) for name in new})
+
+    # Keras calls one of these two with the first batch, before it traces a step.
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        if self._distribute_strategy is not None:
+            with self._distribute_strategy.scope():
+                self._symbolic_build(iterator, data_batch)
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        """Makes the epoch means and builds the compiled metrics where no step can do so itself.
+
+        Keras's own way averages images of several workers on one of them, which fails.
+        """
+        if self._term_means:
+            return
+        if data_batch is None:
+            _, _, batches = next(iter(iterator))
+            data_batch = next(batches)
+        data_batch = keras.tree.map_structure(_of_first_replica, data_batch)
+        with keras.StatelessScope():  # nothing moves
+            batch = self.as_batch(data_batch)
+            images = self.synthesize(batch, training=True)
+            terms = self.generator_terms(batch, images)
+            terms = {**terms, **self.discriminator_terms(batch, images)}
+            compared = self.compared(batch, images)
+        self._make_means(terms)
+        if compared is not None and self._compile_metrics is not None:
+            self._compile_metrics.build(*compared)
+
+
+def _step():
+    """The module that takes steps with this backend.
+
+    Raises:
+        RuntimeError: for a backend without one.
+    """
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise RuntimeError(
+            f"Received KERAS_BACKEND={backend}, expected tensorflow or jax to train a medgan model."
+        )
+    return importlib.import_module(f"medgan.models.{backend}_step")
+
+
+def _xla_pays():
+    """Whether to leave it to Keras if a step is compiled: with JAX, or TensorFlow on one GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    import tensorflow as tf
+
+    alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
+    return alone and bool(tf.config.list_physical_devices("GPU"))
+
+
+def _of_first_replica(value):
+    """A batch as one replica sees it."""
+    return value.values[0] if hasattr(value, "values") else value
+
 
 def _unscaled(optimizer):
     """The optimizer that the user gave: loss scaling is added again by `compile`."""
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     return optimizer.inner_optimizer if scaled else optimizer
-
-
-def _share_of_replica(loss):
-    """Optimizers sum the gradients of replicas; the mean over all needs each one's share."""
-    return loss / tf.distribute.get_strategy().num_replicas_in_sync

@@ -44,7 +44,8 @@ class Adversary:
                 "Fusion needs one channel per source (modality_discriminator)."
             )
         fake = ops.cast(self._repeated(fake), real.dtype)
-        shown = self._augmented(ops.concatenate([real, fake], axis=0))
+        # Augmented apart: then an image's draws are the same on any number of replicas.
+        shown = ops.concatenate([self._augmented(real), self._augmented(fake)], axis=0)
         logits = self.model(shown, training=True)
         count = ops.shape(real)[0]
         return self.loss.discriminator(logits[:count], logits[count:])

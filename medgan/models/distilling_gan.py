@@ -9,6 +9,7 @@ from medgan.losses.fusion_losses import MetricAwareFusionLoss
 from medgan.models.adversarial_model import AdversarialModel
 from medgan.models.adversary import Adversary
 from medgan.models.fusion_gan import content_terms
+from medgan.ops.replicas import gathered
 
 
 @keras.saving.register_keras_serializable(package="medgan")
@@ -125,9 +126,9 @@ class DistillingGAN(AdversarialModel):
         """What the student makes of the inputs."""
         return self.student(inputs, training=training)
 
-    def train_step(self, data):
-        """Asks the teacher once, outside every tape, then takes the adversarial step."""
-        return self.adversarial_step(self.as_batch(data))
+    def train_step(self, *data):
+        """Asks the teacher once (`as_batch`), outside every tape, then steps both players."""
+        return super().train_step(*data)
 
     def as_batch(self, data):
         """Adds to the batch what the teacher knows of it."""
@@ -157,7 +158,9 @@ class DistillingGAN(AdversarialModel):
         soft = content_terms(self.distillation_loss, teacher["image"], image, *logits)
         hard = content_terms(self.content_loss, _real(batch), image)
         hard["adversarial"] = self.adversarial_weight * self._adversary.generator_loss(image)
-        relation = self.relation_loss.call(teacher["embedding"], images["embedding"])
+        relation = self.relation_loss.call(
+            gathered(teacher["embedding"]), gathered(images["embedding"])
+        )
         return {
             **{f"soft_{name}": self.alpha * value for name, value in soft.items()},
             **{name: self.beta * value for name, value in hard.items()},

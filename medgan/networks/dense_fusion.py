@@ -76,10 +76,11 @@ def dense_fusion_generator(
         features = activated(features, max(4, share * width // 3), f"decode_{index}")
     if head == "tanh":
         before = convolution(features, 1, "before_head")
-        fused = keras.layers.Activation("tanh", name="tanh")(before)
-        fused = keras.layers.Rescaling(0.5, offset=0.5, name="fused")(fused)
+        fused = keras.layers.Activation("tanh", name="tanh", dtype="float32")(before)
+        fused = keras.layers.Rescaling(0.5, offset=0.5, name="fused", dtype="float32")(fused)
     else:
         channels, layer = (1, MaximumResidual) if head == "maximum_residual" else (2, Blend)
         before = convolution(features, channels, "before_head", "zeros")
-        fused = layer(name="fused")([sources, before])
+        # The image is float32 in any precision, like the sources that it starts from.
+        fused = layer(name="fused", dtype="float32")([sources, before])
     return keras.Model(sources, fused, name=name)

@@ -2,6 +2,8 @@
 
 import keras
 
+from medgan.layers import SpectralNormalization
+
 
 def patch_discriminator(*, width=32, channels=1, seed=None, name="patch_discriminator"):
     """A spectrally normalised patch discriminator with a receptive field of 34x34 pixels.
@@ -88,15 +90,13 @@ def _patch_logits(image, width, seed, prefix):
             kernel_initializer=keras.initializers.GlorotUniform(
                 None if seed is None else seed + index
             ),
+            dtype="float32" if index == len(layers) else None,  # logits
         )
-        # The power iteration needs float32: its epsilon of 1e-12 is 0 in half precision.
-        normalized = keras.layers.SpectralNormalization(
-            convolution, name=f"{prefix}_convolution_{index}", dtype="float32"
-        )
-        features = normalized(features)
-        if seed is not None:  # Keras draws the start of the power iteration without a seed
-            start = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed + 100 + index)
-            normalized.vector_u.assign(start(normalized.vector_u.shape))
+        features = SpectralNormalization(
+            convolution,
+            seed=None if seed is None else seed + 100 + index,
+            name=f"{prefix}_convolution_{index}",
+        )(features)
         if index < len(layers):
             features = keras.layers.LeakyReLU(
                 negative_slope=0.2, name=f"{prefix}_activation_{index}"
