@@ -26,9 +26,20 @@ class DataError(MedganError, ValueError):
 
 
 class DivergedError(MedganError, ArithmeticError):
-    """A training whose losses are no longer finite."""
+    """A training that has gone wrong: numbers that are not finite, or images that are no good.
+
+    Args:
+        message: the line for the user.
+        step: number of the optimizer's steps when it was noticed, or None.
+        reason: what was seen, in a few words without advice, or None.
+    """
 
     exit_code = 4
+
+    def __init__(self, message, step=None, reason=None):
+        super().__init__(message)
+        self.step = step
+        self.reason = reason
 
 
 class ExportError(MedganError):

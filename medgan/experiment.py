@@ -1,18 +1,17 @@
 """KGAN as a recipe says it: teacher, student with distillation, the same student without."""
 
+import contextlib
 import copy
 import dataclasses
 import functools
-import math
 import time
-import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from medgan import callbacks, data, losses, models
+from medgan import data, models, precision
 from medgan.data import evaluation_batches, split_by_patient, training_batches
+from medgan.devices import Devices
 from medgan.errors import DataError, RecipeError
 from medgan.metrics import FUSION_SCORES, applicable
 from medgan.recipe import build
@@ -97,8 +96,11 @@ class Experiment:
 
     Args:
         recipe: a `medgan.recipe.Recipe`.
+        devices: the `medgan.devices.Devices` to train on; by default what `training.strategy` says.
 
     Attributes:
+        devices: where it trains.
+        precision: the dtype policy that its networks and trainers compute in.
         pairs: all pairs.
         split: training, validation and test pairs.
         labels: name of every pair to what its pixels show, `(height, width)`, where the data are
@@ -106,6 +108,7 @@ class Experiment:
         networks: name of the stage to its network, `teacher`, `student` and
             `student_without_teacher`.
         scores: keys of the scores of the validations during training; None for all.
+        best_score: key of the score that tells the best validation; empty keeps none.
         rivals: scores on the validation pairs of a training, by method: average, maximum and,
             from the second stage on, the teacher.
         seconds: wall time of the trainings so far.
@@ -116,18 +119,18 @@ class Experiment:
         DataError: if the data cannot be read.
     """
 
-    def __init__(self, recipe):
+    def __init__(self, recipe, devices=None):
         self.recipe = recipe
         self.seed = recipe["run"]["seed"]
         self.training = recipe["training"]
+        self.devices = devices or Devices.choose(self.training.get("strategy", "auto"))
+        self.devices.check_batch(self.training["batch_size"])
+        self.precision = precision.choose(self.training.get("precision", "auto"))
         self.seconds = 0.0
         self.rivals = {}
         self.equilibria = {}
-        self.scores = self.training.get("validation_scores") or None
-        try:
-            applicable(FUSION_SCORES, 0, self.scores)
-        except ValueError as error:
-            raise RecipeError(f"[training] validation_scores: {error}") from error
+        self.best_score = self.training.get("best_score", "")
+        self.scores = self._scores()
         keras.utils.set_random_seed(self.seed)
         self.pairs, self.split = load_data(recipe)
         student = self._network("student", 1)
@@ -136,10 +139,29 @@ class Experiment:
             "student": student,
             "student_without_teacher": self._network("student", 1),
         }
-        self.networks["student_without_teacher"].set_weights(student.get_weights())
+        _copy_weights(student, self.networks["student_without_teacher"])
         self._teacher_discriminator = self._network("discriminator", 2)
-        self._own_callbacks()  # what does not fit is said before training
+        self.own_callbacks()  # what does not fit is said before training
         self.batches(0, self.seed)
+
+    def _scores(self):
+        """The scores of the validations during training, that of the best among them."""
+        for key, wanted in (
+            ("validation_scores", self.training.get("validation_scores")),
+            ("best_score", [self.best_score] if self.best_score else None),
+        ):
+            try:
+                applicable(FUSION_SCORES, 0, wanted)
+            except ValueError as error:
+                raise RecipeError(f"[training] {key}: {error}") from error
+        listed = self.training.get("validation_scores") or None
+        return listed and [*listed, *({self.best_score} - {*listed, ""})]
+
+    @contextlib.contextmanager
+    def _building(self):
+        """What is built inside computes in the recipe's precision, on its devices."""
+        with precision.policy(self.precision), self.devices.scope():
+            yield
 
     @functools.cached_property
     def labels(self):
@@ -148,7 +170,8 @@ class Experiment:
 
     def _network(self, name, offset):
         defaults = {"seed": self.seed + offset, "name": name}
-        return build(self.recipe["networks"][name], f"[networks.{name}]", defaults)
+        with self._building():
+            return build(self.recipe["networks"][name], f"[networks.{name}]", defaults)
 
     def batches(self, first_step, seed):
         """Endless training batches, from a step on."""
@@ -179,7 +202,7 @@ class Experiment:
             if [w.shape for w in discriminator.weights] == [
                 w.shape for w in self._teacher_discriminator.weights
             ]:
-                discriminator.set_weights(self._teacher_discriminator.get_weights())
+                _copy_weights(self._teacher_discriminator, discriminator)
             return self._stage(
                 name,
                 "distillation",
@@ -191,6 +214,10 @@ class Experiment:
         return self._stage(name, "distillation", discriminator, generator=network)
 
     def _stage(self, name, table_name, discriminator, **networks):
+        with self._building():
+            return self._compiled_stage(name, table_name, discriminator, **networks)
+
+    def _compiled_stage(self, name, table_name, discriminator, **networks):
         table = self.recipe[table_name]
         where = f"[{table_name}]"
         steps = table["steps"]
@@ -212,6 +239,8 @@ class Experiment:
                 raise RecipeError(f"{where} has no table {key!r}, expected an optimizer.")
             optimizers[key] = build(copy.deepcopy(optimizer), f"{where} {key}", defaults)
         trainer.compile(**optimizers)
+        loss = getattr(trainer, "adversarial_loss", None)
+        self.equilibria[name] = getattr(loss, "equilibrium", None)
         seed = self.seed if name == "teacher" else self.seed + 1
         return Stage(name, trainer, networks.get("student", networks.get("generator")), steps, seed)
 
@@ -267,114 +296,12 @@ class Experiment:
         labels = None if known is None else [known[name] for name in pairs.names]
         return evaluation_batches(pairs, 4), pairs.patients, labels
 
-    def train(self, stage, run, extra_callbacks=()):
-        """Trains one stage into a run folder and saves its network.
-
-        An epoch is a tenth of `training.checkpoint_every` steps (or the next smaller divisor);
-        validation, pictures and checkpoints come every `checkpoint_every` steps.
-
-        Args:
-            stage: a `Stage`.
-            run: the `RunFolder`.
-            extra_callbacks: further Keras callbacks, such as a progress bar.
-
-        Raises:
-            MedganError: if training diverges or a file cannot be written.
-            KeyboardInterrupt: after Ctrl-C, when the checkpoint is saved.
-        """
-        every = self.training["checkpoint_every"]
-        epoch = next(n for n in range(max(1, every // 10), 0, -1) if every % n == 0)
-        loss = getattr(stage.trainer, "adversarial_loss", None)
-        self.equilibria[stage.name] = getattr(loss, "equilibrium", None)
-        checkpoint = callbacks.LastCheckpoint(
-            run.path / "checkpoints" / f"{stage.name}.keras", every // epoch
-        )
-        interrupt = callbacks.InterruptBetweenSteps()
-        observers = [
-            callbacks.StopOnDivergence(),
-            checkpoint,  # before the averages are swapped in: it must go on from the weights
-            *self._observers(stage, run, every // epoch),
-            *extra_callbacks,
-            interrupt,
-        ]
-        steps = self.batches(0, stage.data_seed).take(stage.steps)
-        start = time.monotonic()
-        with warnings.catch_warnings(), interrupt.listening():
-            # The last epoch is shorter where the steps are no multiple of an epoch.
-            warnings.filterwarnings("ignore", message="Your input ran out of data")
-            try:
-                stage.trainer.fit(
-                    steps,
-                    epochs=math.ceil(stage.steps / epoch),
-                    steps_per_epoch=min(epoch, stage.steps),
-                    callbacks=observers,
-                    shuffle=False,
-                    verbose=0,
-                )
-            except KeyboardInterrupt:
-                checkpoint.save()
-                raise
-        self.seconds += time.monotonic() - start
-        callbacks.last_checkpoint.save_atomically(stage.network, run.path / f"{stage.name}.keras")
-
-    def _observers(self, stage, run, every):
-        """What validates, draws and logs a stage; of these, what acts does so every few epochs."""
-        batches, patients, labels = self.validation(self.training["validation_pairs"])
-        rivals = {} if stage.name == "teacher" else {"teacher": graph(self.networks["teacher"])}
-        report = callbacks.FusionReport(batches, patients, rivals, every, self.scores, labels)
-        report.scores = self.rivals  # what does not change is scored once
-        averages = self._averages(stage)
-        equilibrium = self.equilibria[stage.name]
-        curves = run.path / "samples" / f"losses_{stage.name}.png"
-        return [
-            *averages,
-            report,
-            self._health(stage, run, every),
-            self._pictures(stage, run, every),
-            *self._own_callbacks(self._own_defaults(stage, run)),
-            *(average.keeper() for average in averages),
-            callbacks.JSONLines(
-                run.path / "metrics.jsonl", stage=stage.name, equilibrium=equilibrium
-            ),
-            keras.callbacks.TensorBoard(run.path / "tensorboard" / stage.name, write_graph=False),
-            callbacks.LossCurves(curves, stage.name, equilibrium, every),
-        ]
-
-    def _own_callbacks(self, defaults=None):
+    def own_callbacks(self, defaults=None):
         """The callbacks of `[[callbacks]]`, new ones for every stage."""
         tables = self.recipe.tables.get("callbacks", [])
         return [build(table, f"[[callbacks]] {i}", defaults) for i, table in enumerate(tables, 1)]
 
-    def _own_defaults(self, stage, run):
-        """Where a stage's own callbacks save, and which network they keep."""
-        network = "student" if hasattr(stage.trainer, "student") else "generator"
-        return {"directory": str(run.path / "checkpoints" / stage.name), "network": network}
 
-    def _averages(self, stage):
-        """Validates and keeps the averaged weights where the optimizer has them."""
-        averaging = getattr(stage.trainer.optimizer, "use_ema", False)
-        return [callbacks.AveragedWeights()] if averaging else []
-
-    def _health(self, stage, run, every):
-        """Looks at both players on whole images of patients of either side of the split."""
-        seen, unseen = (
-            evaluation_batches(spread(pairs, 8), 4)
-            for pairs in (self.split.train, self.split.validation)
-        )
-        loss = getattr(stage.trainer, "adversarial_loss", None)
-        boundary = 0.5 if isinstance(loss, losses.LeastSquaresLoss) else 0.0
-        path = run.path / f"health_{stage.name}.jsonl"
-        return callbacks.TrainingHealth(seen, unseen, every, path, boundary=boundary)
-
-    def _pictures(self, stage, run, every):
-        pairs = spread(self.split.validation, 4)
-        first = pairs.select([0]).sizes()[0]
-        same = [index for index, size in enumerate(pairs.sizes()) if size == first]
-        sources = np.stack([pairs.image(index) for index in same])
-        folder = run.path / "samples" / stage.name
-        return callbacks.ImageGrid(sources, folder, self.pairs.modalities, every)
-
-
-def graph(network):
-    """The network as a compiled function, for scores and latency."""
-    return tf.function(lambda x: network(x, training=False), reduce_retracing=True)
+def _copy_weights(source, target):
+    """Gives a network the weights of another of the same shapes."""
+    target.set_weights([keras.ops.convert_to_numpy(weight) for weight in source.weights])

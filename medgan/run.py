@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import errno
 import json
 import os
 import pathlib
@@ -13,6 +14,17 @@ from medgan.errors import MedganError, RecipeError
 
 RUNS = pathlib.Path("runs")
 NETWORK_FILES = ("teacher", "student", "student_without_teacher")
+# Environment variables that change results, or which devices there are.
+FLAGS = (
+    "CUDA_VISIBLE_DEVICES",
+    "KERAS_BACKEND",
+    "OMP_NUM_THREADS",
+    "TF_CONFIG",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
 
 
 def write_atomically(path, text):
@@ -90,6 +102,72 @@ class RunFolder:
         run._become_latest(recipe_name)
         return run
 
+    @property
+    def finished(self):
+        """Whether the run came to its end."""
+        return (self.path / "result.json").exists()
+
+    def finish(self, result):
+        """Writes `result.json`, what a command prints at the end: the last file of a run."""
+        write_json(self.path / "result.json", result)
+
+    def result(self):
+        """What a finished run printed at its end.
+
+        Raises:
+            RecipeError: if the file cannot be read.
+        """
+        path = self.path / "result.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RecipeError(f"Cannot read {path}: {error}. Restore it from a copy.") from error
+
+    @classmethod
+    def unfinished(cls):
+        """Opens the newest run below `runs/` that was begun and not finished.
+
+        Raises:
+            RecipeError: if there is none.
+        """
+        begun = {path.parent.resolve() for path in RUNS.glob("*/*/fingerprint.json")}
+        runs = [cls(path) for path in begun if not cls(path).finished]
+        if not runs:
+            raise RecipeError(
+                f"There is no unfinished run below {RUNS.resolve()}, expected one to resume. "
+                "Name its folder: --resume DIR."
+            )
+        return max(runs, key=lambda run: (run.path / "fingerprint.json").stat().st_mtime)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Keeps other processes from training into this folder; a process that dies lets go.
+
+        Raises:
+            RecipeError: if another process has it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            yield
+            return
+        with open(self.path / ".lock", "a+", encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    yield  # a file system without locks
+                    return
+                stream.seek(0)
+                raise RecipeError(
+                    f"{self.path} is being trained by process {stream.read().strip()}. Wait for "
+                    "it, or choose another --output."
+                ) from error
+            stream.truncate(0)
+            stream.write(str(os.getpid()))
+            stream.flush()
+            yield
+
     def _become_latest(self, recipe_name):
         """Points `runs/<recipe>/latest` here; where that cannot be, the run goes on without."""
         link = RUNS / recipe_name / "latest"
@@ -137,33 +215,44 @@ class RunFolder:
         return path
 
 
-def _revision():
-    """Git revision of the checkout that medgan runs from; None elsewhere or without git."""
+def _git(*words):
+    """What git says of the checkout that medgan runs from; None elsewhere or without git."""
     checkout = pathlib.Path(__file__).resolve().parents[1]
     if not (checkout / ".git").exists():  # somebody else's repository may be further up
         return None
-    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(checkout), *words]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return result.stdout.strip() or None
+    return result.stdout.strip() if result.returncode == 0 else None
 
 
 def environment():
-    """Versions, machine and git revision, as a dict for `environment.json`."""
+    """Where a run computes, as a dict for `environment.json`.
+
+    Returns:
+        A dict with the versions of packages, the machine and its devices, the environment variables
+        of `FLAGS` that are set, the revision of the checkout (`git`), and whether its files were
+        changed since (`dirty`); the latter two are None for an installed package.
+    """
     import importlib.metadata
 
     import keras
     import tensorflow as tf
 
-    packages = ("medgan", "tensorflow", "keras", "numpy", "opencv-python-headless")
+    from medgan.precision import gpus
+
+    packages = ["medgan", "tensorflow", "keras", "numpy", "opencv-python-headless"]
+    if keras.backend.backend() == "jax":
+        packages += ["jax", "jaxlib"]
     versions = {}
     for package in packages:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
+    changes = _git("status", "--porcelain", "--untracked-files=no")
     return {
         "command": sys.argv,
         "versions": versions,
@@ -171,6 +260,9 @@ def environment():
         "machine": platform.platform(),
         "processors": os.cpu_count(),
         "devices": [device.name for device in tf.config.list_physical_devices()],
+        "device_details": gpus(),
         "backend": keras.backend.backend(),
-        "git": _revision(),
+        "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
+        "git": _git("rev-parse", "HEAD"),
+        "dirty": None if changes is None else bool(changes),
     }

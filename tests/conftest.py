@@ -4,6 +4,10 @@ import pathlib
 import pytest
 import tensorflow as tf
 
+# Two devices on which a strategy can put replicas; nothing else asks for the second.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 # Tests trace many small graphs that run once or twice: optimising them costs more than it saves.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
@@ -18,6 +22,12 @@ def _shared(variable, default, needed):
             pytest.fail(reason)
         pytest.skip(reason)
     return root
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """Two replicas on one CPU: one object for all tests, for in one process several collide."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture(scope="session")
@@ -51,4 +61,13 @@ def tiny():
         "training.checkpoint_every=2",
         "training.validation_pairs=2",
         'training.validation_scores=["sf", "ssim", "scd"]',
+        "training.best_score=ssim",
     ]
+
+
+@pytest.fixture(scope="module")
+def eagerly():
+    """Trainings of a few steps: tracing them would cost more than it saves."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -9,6 +9,7 @@ from medgan.experiment import Experiment
 from medgan.metrics import score_fusion
 from medgan.recipe import read_recipe
 from medgan.run import RunFolder
+from medgan.training import StageTraining
 
 
 class Weights(keras.callbacks.Callback):
@@ -26,7 +27,7 @@ def test_averaged_weights_are_validated_and_saved(tmp_path, tiny):
     experiment = Experiment(read_recipe("kgan-gpu", [*tiny, "teacher.optimizer.ema_momentum=0.5"]))
     weights = Weights()
     stage = experiment.stage("teacher")
-    experiment.train(stage, RunFolder(tmp_path), [weights])
+    StageTraining(experiment, stage, RunFolder(tmp_path), [weights]).train()
     average = weights.after[0]
     for now in weights.after[1:]:
         average = [0.5 * old + 0.5 * new for old, new in zip(average, now, strict=True)]
@@ -62,7 +63,7 @@ def test_own_callbacks_are_called_and_contrasts_of_phantoms_logged(tmp_path, tin
     log = tmp_path / "own.csv"
     recipe.tables["callbacks"] = [{"type": "CSVLogger", "filename": str(log)}]
     experiment = Experiment(recipe)
-    experiment.train(experiment.stage("teacher"), RunFolder(tmp_path))
+    StageTraining(experiment, experiment.stage("teacher"), RunFolder(tmp_path)).train()
     assert len(log.read_text().splitlines()) == 4
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["val_cnr_bone"] > 0

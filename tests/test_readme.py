@@ -6,8 +6,23 @@ import keras
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 
 
+def blocks():
+    return re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def test_the_example_of_a_checkpoint_goes_on_where_it_was(tmp_path, monkeypatch):
+    code = blocks()[0]
+    monkeypatch.chdir(tmp_path)
+    for epochs in (2, 3):
+        names = {}
+        exec(compile(code.replace("epochs=2", f"epochs={epochs}"), "README.md", "exec"), names)
+        assert names["checkpoint"].saved_step == 2 * epochs
+    assert len(names["model"].history.epoch) == 1
+
+
 def test_the_example_runs_and_is_short(tmp_path, monkeypatch):
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    resumed, code = blocks()
+    assert "Checkpoint" in resumed
     assert len(code.strip().splitlines()) <= 25
     monkeypatch.chdir(tmp_path)
     names = {}

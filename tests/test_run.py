@@ -1,12 +1,42 @@
+import json
+import subprocess
+
 import pytest
 
 from medgan.errors import MedganError, RecipeError
-from medgan.run import RunFolder, environment, write_json
+from medgan.run import FLAGS, RunFolder, environment, write_json
 
 
 def test_environment_needs_no_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert environment()["git"] is None
+    found = environment()
+    assert found["git"] is None and found["dirty"] is None
+
+
+def test_environment_holds_the_flags_that_are_set_and_no_others(monkeypatch):
+    for name in FLAGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XLA_FLAGS", "--x=1")
+    assert environment()["flags"] == {"XLA_FLAGS": "--x=1"}
+
+
+def test_environment_knows_changed_files(monkeypatch):
+    said = {"rev-parse": "abc\n", "status": " M medgan/run.py\n"}
+
+    def git(command, **kwargs):
+        return subprocess.CompletedProcess(command, 0, stdout=said[command[3]])
+
+    monkeypatch.setattr("medgan.run.pathlib.Path.exists", lambda path: True)
+    monkeypatch.setattr("medgan.run.subprocess.run", git)
+    assert (environment()["git"], environment()["dirty"]) == ("abc", True)
+    said["status"] = ""
+    assert environment()["dirty"] is False
+
+
+def test_environment_can_be_written_where_there_is_no_gpu(tmp_path):
+    write_json(tmp_path / "environment.json", environment())
+    found = json.loads((tmp_path / "environment.json").read_text())
+    assert isinstance(found["device_details"], list)
 
 
 def test_latest_is_the_newest_of_all_recipes(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import sys
+import warnings
 
 import click
 
@@ -40,6 +41,8 @@ def quiet_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # JAX has no float64 unless it is told to: the scores that ask for it say so in README.
+    warnings.filterwarnings("ignore", message="Explicitly requested dtype float64")
 
 
 @contextlib.contextmanager

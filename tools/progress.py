@@ -20,10 +20,11 @@ class StageProgress(keras.callbacks.Callback):
     def __init__(self, name, steps, console, rivals):
         super().__init__()
         self.name = name
+        self.bar = None
         self.steps = steps
         self.console = console
         self.rivals = rivals
-        self.step = 0
+        self.step = self.first = 0
 
     def on_train_begin(self, logs=None):
         """Starts the bar, or prints the first line."""
@@ -46,6 +47,18 @@ class StageProgress(keras.callbacks.Callback):
             if method != "model":
                 self._print(f"  to beat: {method:9}  {_words(scores)}")
 
+    def get_state(self):
+        """Returns how far the stage is."""
+        return {"step": self.step}
+
+    def set_state(self, state):
+        """Goes on from there."""
+        self.step = self.first = state["step"]
+        if self.step:
+            self._print(f"{self.name} goes on from step {self.step}/{self.steps}")
+        if self.bar is not None:
+            self.bar.update(self.task, completed=self.step)
+
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         self.step += 1
@@ -58,7 +71,7 @@ class StageProgress(keras.callbacks.Callback):
         if not logs or "val_sf" not in logs:
             return
         spent = time.monotonic() - self.start
-        left = spent / self.step * (self.steps - self.step)
+        left = spent / max(1, self.step - self.first) * (self.steps - self.step)
         scores = {name.removeprefix("val_"): v for name, v in logs.items() if "val_" in name}
         self._print(
             f"{self.name} {self.step}/{self.steps}  loss {logs['loss']:.3f}  {_words(scores)}"

@@ -1,7 +1,10 @@
 """`medgan-train`: from a recipe to a teacher, a distilled student and a table of their worth."""
 
+import contextlib
 import json
 import pathlib
+import shutil
+import tempfile
 
 import click
 
@@ -13,9 +16,11 @@ from medgan.tools.console import (
     quiet_tensorflow,
 )
 
+LATEST = "latest unfinished run"
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("recipe")
+@click.argument("recipe", required=False)
 @click.option("--output", metavar="DIR", help="Run folder; default runs/<recipe>/<date-time>.")
 @click.option(
     "--set",
@@ -24,36 +29,89 @@ from medgan.tools.console import (
     multiple=True,
     help="Change a key of the recipe; repeatable.",
 )
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=LATEST,
+    metavar="[RUN]",
+    help="Go on with a run folder; without RUN with the latest unfinished run.",
+)
+@click.option(
+    "--workers",
+    metavar="HOST:PORT,...",
+    help="Train on several machines: the same list on each, the first one writes.",
+)
+@click.option("--worker-index", type=int, metavar="N", help="Which of --workers this is, from 0.")
 @click.option("--dry-run", is_flag=True, help="Check everything, take one batch per stage, stop.")
 @click.option(
     "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
 )
 @click.option("--quiet", is_flag=True, help="No progress; the table still comes.")
 @click.version_option(package_name="medgan")
-def main(recipe, output, assignments, dry_run, as_json, quiet):
+def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as_json, quiet):
     r"""Train a teacher GAN and distil it into a student.
 
     RECIPE is the path of a TOML file or the bare name of an installed recipe, such as kgan. Three
     stages: the teacher, the student with distillation, and the same student without it for as many
     steps. The end is a table on patients that no training saw.
 
+    A run that was cut off goes on with --resume, exactly: on the same machine it ends with the
+    weights of a run that was not. RECIPE and --set may be left out then; given, they must be those
+    of the run.
+
     Exit codes: 0 done, 1 failed, 2 usage or recipe, 3 data, 4 diverged, 130 interrupted.
 
     \b
     medgan-train recipes/kgan.toml
     medgan-train kgan --set data.type=paired_folders --set data.root=DIR
+    medgan-train --resume
     """
     with one_line_errors():
-        from medgan.recipe.reading import read_recipe
+        from medgan.recipe.reading import read_recipe, reread_recipe
 
-        settled = read_recipe(recipe, assignments)
+        if workers is not None or worker_index is not None:
+            from medgan.devices import announce_workers
+
+            announce_workers(workers, worker_index)
+        recipe, run = _what_to_resume(recipe, resume, output)
+        if run is None:
+            settled = read_recipe(recipe, assignments)
+        elif recipe is None:
+            settled = reread_recipe(run.path, assignments)
+        else:
+            settled = read_recipe(recipe, assignments)
         quiet_tensorflow()
         with native_messages_hidden():
             import tensorflow  # noqa: F401  its start-up messages are nobody's business
+        if settled["training"].get("deterministic", False):
+            from medgan.devices import deterministic
+
+            deterministic()
         if dry_run:
             _dry_run(settled, as_json, quiet)
         else:
-            _train(settled, output, as_json, quiet)
+            _train(settled, run, output, as_json, quiet)
+
+
+def _what_to_resume(recipe, resume, output):
+    """Returns the recipe's name and the run folder to go on with, either of them or None."""
+    from medgan.errors import RecipeError
+    from medgan.run import RunFolder
+
+    if resume is None:
+        if recipe is None:
+            raise RecipeError(
+                "Received neither a recipe nor --resume, expected one: medgan-train kgan."
+            )
+        return recipe, None
+    if recipe is None and resume.endswith(".toml"):  # medgan-train --resume RECIPE
+        recipe, resume = resume, LATEST
+    if output is not None:
+        raise RecipeError(
+            f"Received --output {output} with --resume, which writes into the run's own folder. "
+            "Leave it out, or name the run: --resume DIR."
+        )
+    return recipe, RunFolder.unfinished() if resume == LATEST else RunFolder.open(resume)
 
 
 def _describe(experiment, console):
@@ -96,41 +154,97 @@ def _dry_run(recipe, as_json, quiet):
         click.echo(json.dumps({"dry_run": True, "stages": stages, "seconds": round(total, 1)}))
 
 
-def _train(recipe, output, as_json, quiet):
-    from medgan.experiment import STAGES, Experiment
-    from medgan.run import RunFolder
-    from medgan.tools.progress import StageProgress
+def _train(recipe, run, output, as_json, quiet):
+    from medgan.experiment import Experiment
+    from medgan.resume import check_fingerprint, digest, fingerprint
     from medgan.tools.progress import console as make_console
 
-    console = make_console(quiet)
+    if run is not None and run.finished:
+        make_console(quiet).print(f"{run.path} is finished: nothing to resume", highlight=False)
+        if as_json:
+            click.echo(json.dumps({**run.result(), "run": str(run.path)}))
+        return
     experiment = Experiment(recipe)
+    found = fingerprint(recipe, experiment.pairs, experiment.precision)
+    if run is not None:
+        check_fingerprint(run, found)
     experiment.check()
-    run = RunFolder.create(recipe.name, output)
-    _write_beginnings(recipe, experiment, run)
-    console.print(f"run folder: {run.path}", highlight=False)
-    _describe(experiment, console)
+    with _folder(recipe, experiment, run, output, found) as folder:
+        experiment.devices.agree(
+            **{part: digest(value) for part, value in found.items()},
+            checkpoints=digest(_steps(folder)),
+        )
+        chief = experiment.devices.is_chief
+        console = make_console(quiet or not chief)
+        console.print(f"run folder: {folder.path}", highlight=False)
+        _describe(experiment, console)
+        with experiment.devices.held():
+            _train_stages(experiment, folder, console)
+            if not chief:
+                return
+            # The table is the result, not progress: --quiet keeps it, --json says it otherwise.
+            evaluations = _finish(recipe, experiment, folder, quiet, not (quiet and as_json))
+        result = {"run": str(folder.path), "scores": evaluations["validation"].scores()}
+        if "test" in evaluations:
+            result["test_scores"] = evaluations["test"].scores()
+        folder.finish(result)
+        if as_json:
+            click.echo(json.dumps(result))
+
+
+def _train_stages(experiment, run, console):
+    from medgan.experiment import STAGES
+    from medgan.tools.progress import StageProgress
+    from medgan.training import StageTraining
+
     for name in STAGES:
         stage = experiment.stage(name)
         progress = StageProgress(name, stage.steps, console, experiment.rivals)
+        training = StageTraining(experiment, stage, run, [progress])
         try:
-            experiment.train(stage, run, [progress])
+            training.train()
         except KeyboardInterrupt:
-            kept = run.path / "checkpoints" / f"{name}.keras"
-            saved = f"checkpoint of stage {name} saved: {kept}" if kept.exists() else "none saved"
-            fail(f"Interrupted; {saved}.", INTERRUPTED)
+            fail(
+                f"Interrupted; stage {name} is saved at step {training.checkpoint.saved_step}. "
+                f"Go on with: medgan-train --resume {run.path}",
+                INTERRUPTED,
+            )
         finally:
             progress.close()
-    # The table is the result, not progress: --quiet keeps it, --json says it otherwise.
-    evaluations = _finish(recipe, experiment, run, quiet, show=not (quiet and as_json))
-    if as_json:
-        printed = {"run": str(run.path), "scores": evaluations["validation"].scores()}
-        if "test" in evaluations:
-            printed["test_scores"] = evaluations["test"].scores()
-        click.echo(json.dumps(printed))
 
 
-def _write_beginnings(recipe, experiment, run):
-    from medgan.run import environment, write_atomically, write_json
+@contextlib.contextmanager
+def _folder(recipe, experiment, run, output, found):
+    """The run folder, ready to train into; workers other than the chief get a passing one."""
+    from medgan.run import RunFolder
+
+    if experiment.devices.is_chief:
+        folder = RunFolder.create(recipe.name, output) if run is None else run
+        with folder.locked():
+            if run is None:
+                _write_beginnings(recipe, experiment, folder, found)
+            else:
+                _add_environment(experiment, folder)
+            yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="medgan-worker-") as scratch:
+        if run is not None:
+            shutil.copytree(run.path, scratch, dirs_exist_ok=True)
+        yield RunFolder(scratch)
+
+
+def _steps(run):
+    """What every stage's newest checkpoint holds, for the workers to compare."""
+    from medgan.callbacks import Checkpoint
+    from medgan.experiment import STAGES
+
+    notes = {name: Checkpoint(run.path / "checkpoints" / name).newest() for name in STAGES}
+    return {name: found and found["step"] for name, found in notes.items()}
+
+
+def _write_beginnings(recipe, experiment, run, found):
+    from medgan.resume import write_fingerprint
+    from medgan.run import write_atomically, write_json
 
     overrides = dict(recipe.overrides)
     if recipe["data"].get("root"):
@@ -138,8 +252,30 @@ def _write_beginnings(recipe, experiment, run):
         overrides["data.root"] = str(pathlib.Path(recipe["data"]["root"]).expanduser().resolve())
     write_atomically(run.path / "recipe.toml", recipe.text)
     write_json(run.path / "overrides.json", overrides)
-    write_json(run.path / "environment.json", environment())
+    write_json(run.path / "environment.json", _environment(experiment))
     write_json(run.path / "split.json", experiment.split.to_dict())
+    write_fingerprint(run, found)  # last: from here on the run can be resumed
+
+
+def _add_environment(experiment, run):
+    """Adds to `environment.json` where the run goes on."""
+    from medgan.run import write_json
+
+    path = run.path / "environment.json"
+    first = json.loads(path.read_text(encoding="utf-8"))
+    first.setdefault("resumed", []).append(_environment(experiment))
+    write_json(path, first)
+
+
+def _environment(experiment):
+    from medgan.run import environment
+
+    return {
+        **environment(),
+        "precision": experiment.precision,
+        "deterministic": experiment.training.get("deterministic", False),
+        **experiment.devices.to_dict(),
+    }
 
 
 def _finish(recipe, experiment, run, quiet, show):

@@ -4,8 +4,8 @@ import pathlib
 
 import keras
 
-from medgan.callbacks.last_checkpoint import save_atomically
 from medgan.callbacks.monitor import Monitor
+from medgan.callbacks.save_atomically import save_atomically
 from medgan.run import write_json
 
 
@@ -17,8 +17,8 @@ class BestCheckpoint(Monitor):
     Beside the model lies a JSON file of the same name: monitor, value, step and epoch.
 
     Where `AveragedWeights` stands before it, what is scored and kept are the averaged weights. Keep
-    a network then: a trainer saved with its averages swapped in cannot go on training from its
-    weights, `LastCheckpoint` before the swap can.
+    a network then: a trainer saved with its averages put in cannot go on training from its
+    weights, `Checkpoint` behind the keeper can.
 
     Args:
         path: `.keras` file; its folder is made if missing.

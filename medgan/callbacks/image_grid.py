@@ -7,6 +7,7 @@ import numpy as np
 from medgan.callbacks.periodic import Periodic
 from medgan.classical import maximum
 from medgan.figures import comparison_figure
+from medgan.training_state import step_of
 
 
 class ImageGrid(Periodic):
@@ -35,6 +36,6 @@ class ImageGrid(Periodic):
             "maximum": np.asarray(maximum(self.sources)),
             "network": np.asarray(self.model(self.sources, training=False)),
         }
-        step = int(self.model.optimizer.iterations)
+        step = step_of(self.model)
         self.directory.mkdir(parents=True, exist_ok=True)
         comparison_figure(columns, self.directory / f"step_{step:06d}.png")

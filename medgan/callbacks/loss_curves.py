@@ -4,6 +4,7 @@ import pathlib
 
 from medgan.callbacks.periodic import Periodic
 from medgan.figures import loss_figure
+from medgan.training_state import step_of
 
 
 class LossCurves(Periodic):
@@ -24,9 +25,19 @@ class LossCurves(Periodic):
         self.equilibrium = equilibrium
         self.records = []
 
+    def get_state(self):
+        """Returns the losses so far, for `Checkpoint`."""
+        records = [{name: float(v) for name, v in record.items()} for record in self.records]
+        return {**super().get_state(), "records": records}
+
+    def set_state(self, state):
+        """Goes on from these losses."""
+        super().set_state(state)
+        self.records = list(state["records"])
+
     def on_epoch_end(self, epoch, logs=None):
         """Takes the epoch's losses."""
-        step = int(self.model.optimizer.iterations)
+        step = step_of(self.model)
         self.records.append({"step": step, **(logs or {})})
         super().on_epoch_end(epoch, logs)
 

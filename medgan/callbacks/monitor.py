@@ -7,6 +7,7 @@ import math
 import keras
 
 from medgan import metrics
+from medgan.training_state import step_of
 
 _logger = logging.getLogger(__name__)
 
@@ -52,6 +53,21 @@ def direction(monitor, mode=None):
     return mode or known[score]
 
 
+def is_better(value, best, mode, minimum_change=0.0):
+    """Whether a value beats the best so far.
+
+    Args:
+        value: number; what is not finite beats nothing.
+        best: the best so far, or None.
+        mode: `"max"` or `"min"`.
+        minimum_change: what it must be better by; a tie is no improvement.
+    """
+    if not math.isfinite(value) or best is None:
+        return math.isfinite(value)
+    gain = value - best if mode == "max" else best - value
+    return gain > minimum_change
+
+
 class Monitor(keras.callbacks.Callback, abc.ABC):
     """Follows one value in the epochs' logs and knows the best so far.
 
@@ -87,6 +103,22 @@ class Monitor(keras.callbacks.Callback, abc.ABC):
         self._logged = {}  # a dict keeps the order
         self._epoch = self._epoch_of_value = None
 
+    def get_state(self):
+        """Returns what `Checkpoint` keeps: the best so far, and what was logged when."""
+        return {
+            "best": self.best,
+            "best_step": self.best_step,
+            "epoch": self._epoch,
+            "epoch_of_value": self._epoch_of_value,
+            "logged": list(self._logged),
+        }
+
+    def set_state(self, state):
+        """Goes on from a state of `get_state`."""
+        self.best, self.best_step = state["best"], state["best_step"]
+        self._epoch, self._epoch_of_value = state["epoch"], state["epoch_of_value"]
+        self._logged = dict.fromkeys(state["logged"])
+
     @abc.abstractmethod
     def react(self, improved, value, epoch):
         """Does what the callback is for, once for each time that the value was logged."""
@@ -118,13 +150,7 @@ class Monitor(keras.callbacks.Callback, abc.ABC):
             return
         self._epoch_of_value = self._epoch
         value = float(logs[self.monitor])
-        improved = self._is_better(value)
+        improved = is_better(value, self.best, self.mode, self.minimum_change)
         if improved:
-            self.best, self.best_step = value, int(self.model.optimizer.iterations)
+            self.best, self.best_step = value, step_of(self.model)
         self.react(improved, value, self._epoch)
-
-    def _is_better(self, value):
-        if not math.isfinite(value) or self.best is None:
-            return math.isfinite(value)
-        gain = value - self.best if self.mode == "max" else self.best - value
-        return gain > self.minimum_change

@@ -23,6 +23,14 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
         self._acted_after = None
         self._epoch = None
 
+    def get_state(self):
+        """Returns what `Checkpoint` keeps: the last epoch, and the last that it acted after."""
+        return {"epoch": self._epoch, "acted_after": self._acted_after}
+
+    def set_state(self, state):
+        """Goes on from a state of `get_state`."""
+        self._epoch, self._acted_after = state["epoch"], state["acted_after"]
+
     @abc.abstractmethod
     def act(self, epoch, logs):
         """Does the work; may add to `logs`, which later callbacks see."""

@@ -39,6 +39,17 @@ class Report(Periodic, abc.ABC):
         self.keys = keys
         self.scores = {}
 
+    def get_state(self):
+        """Returns the model's last scores, for `Checkpoint`; rivals are scored again."""
+        return {**super().get_state(), "model": self.scores.get("model")}
+
+    def set_state(self, state):
+        """Goes on from these scores."""
+        super().set_state(state)
+        self.scores.pop("model", None)
+        if state["model"] is not None:
+            self.scores["model"] = state["model"]
+
     @abc.abstractmethod
     def values(self, method):
         """Scores a callable on the batches; returns score name to one value per image."""

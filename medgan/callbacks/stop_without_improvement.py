@@ -3,6 +3,7 @@
 import logging
 
 from medgan.callbacks.monitor import Monitor
+from medgan.training_state import step_of
 
 _logger = logging.getLogger(__name__)
 
@@ -13,7 +14,8 @@ class StopWithoutImprovement(Monitor):
     It counts validations, the epochs that logged the score, and not epochs; a score that is not
     finite counts as no improvement. Nothing is restored: `BestCheckpoint` keeps the best. With
     averaged weights use `AveragedWeights` and its keeper: Keras's `SwapEMAWeights` leaves the
-    weights of the last step where training is stopped before its last epoch.
+    weights of the last step where training is stopped before its last epoch. `Checkpoint` keeps its
+    count, so that a resumed training stops when the uninterrupted one would have.
 
     Args:
         monitor: name of a logged value, such as `"val_ssim_head"`.
@@ -43,6 +45,15 @@ class StopWithoutImprovement(Monitor):
         self.best = self.best_step = None
         self.waited = 0
 
+    def get_state(self):
+        """Returns what `Checkpoint` keeps: the best so far and the count."""
+        return {**super().get_state(), "waited": self.waited}
+
+    def set_state(self, state):
+        """Goes on counting from a state of `get_state`."""
+        super().set_state(state)
+        self.waited = state["waited"]
+
     def react(self, improved, value, epoch):
         """Counts, and stops training when it has waited long enough."""
         self.waited = 0 if improved else self.waited + 1
@@ -56,7 +67,7 @@ class StopWithoutImprovement(Monitor):
             _logger.info(
                 "Training stops at step %d (epoch %d): '%s' did not improve in %d validations; "
                 "the best was %s.",
-                int(self.model.optimizer.iterations),
+                step_of(self.model),
                 epoch,
                 self.monitor,
                 self.waited,

@@ -57,6 +57,15 @@ class SynthesisReport(Periodic):
         self.scores = {}
         self._real = None
 
+    def get_state(self):
+        """Returns the last scores, for `Checkpoint`."""
+        return {**super().get_state(), "scores": self.scores}
+
+    def set_state(self, state):
+        """Goes on from these scores."""
+        super().set_state(state)
+        self.scores = dict(state["scores"])
+
     def on_train_begin(self, logs=None):
         """Encodes the real images."""
         if self._real is None:

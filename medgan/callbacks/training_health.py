@@ -4,9 +4,10 @@ import itertools
 import json
 import logging
 import math
+import os
 import pathlib
 
-import tensorflow as tf
+import keras
 from keras import ops
 
 from medgan.callbacks.periodic import Periodic
@@ -30,8 +31,8 @@ class TrainingHealth(Periodic):
     Each is logged as a warning once when it begins and once when it is over. The images are the
     first batches of both streams, taken once: let them hold several patients, be prepared alike
     (whole images, or crops of one size), and show several images to a batch. Nothing is learned and
-    no later draw changes. Put it behind `StopOnDivergence`, and behind `AveragedWeights` to look at
-    the averaged weights.
+    no later draw changes. Put it behind `StopOnDivergence`, behind `AveragedWeights` to look at the
+    averaged weights, and before `StopOnSymptoms`, which ends a training by what it says.
 
     Args:
         training_batches: iterable of batches that the players train on, as `fit` takes them.
@@ -81,8 +82,22 @@ class TrainingHealth(Periodic):
         self.findings = []
         self.numbers = {}
         self._looks_in_a_row = dict.fromkeys((symptom.name for symptom in SYMPTOMS), 0)
-        self._said = set()
+        self._said = {}  # name of a symptom that shows to the finding that said so
         self._taken = None
+
+    @property
+    def showing(self):
+        """Names of the symptoms that were said and are not over, in the order of saying."""
+        return tuple(self._said)
+
+    @property
+    def suspected(self):
+        """Names of the symptoms that the last look showed, said or not yet."""
+        return tuple(name for name, looks in self._looks_in_a_row.items() if looks)
+
+    def finding(self, name):
+        """Returns the entry of `findings` that said a symptom of `showing`."""
+        return self._said[name]
 
     def on_train_begin(self, logs=None):
         """Takes the images."""
@@ -94,16 +109,20 @@ class TrainingHealth(Periodic):
         if self._taken is None:
             self._taken = [
                 [
-                    tf.nest.map_structure(tf.convert_to_tensor, batch)
+                    keras.tree.map_structure(_as_tensor, batch)
                     for batch in itertools.islice(iter(batches), self.batches)
                 ]
                 for batches in (self.training_batches, self.held_out_batches)
             ]
-        eager = self.model.run_eagerly
-        self._seen = self._see if eager else tf.function(self._see, reduce_retracing=True)
+        self._seen = self._see
+        # JAX cannot compile what moves variables, such as the seeds of a generator that draws.
+        if keras.backend.backend() == "tensorflow" and not self.model.run_eagerly:
+            import tensorflow as tf
+
+            self._seen = tf.function(self._see, reduce_retracing=True)
 
     def _see(self, data):
-        """What the players make of a batch; runs in a graph."""
+        """What the players make of a batch; runs in a graph under TensorFlow."""
         batch = self.model.as_batch(data)
         images = self.model.synthesize(batch, training=False)
         seen = dict(self.model.judged(batch, images) or {})
@@ -142,24 +161,62 @@ class TrainingHealth(Periodic):
             shows = symptom.holds(*told_by)
             self._looks_in_a_row[name] = self._looks_in_a_row[name] + 1 if shows else 0
             if self._looks_in_a_row[name] >= symptom.looks and name not in self._said:
-                self._said.add(name)
-                self._say(symptom, "begins", symptom.severity, symptom.text)
+                self._said[name] = self._say(symptom, "begins", symptom.severity, symptom.text)
             elif not shows and name in self._said:
-                self._said.remove(name)
+                del self._said[name]
                 self._say(symptom, "over", "notice", symptom.over)
 
     def _say(self, symptom, state, severity, template):
         finding = {
-            "step": int(self.model.optimizer.iterations),
+            "step": int(ops.convert_to_numpy(self.model.optimizer.iterations)),
             "severity": severity,
             "text": template.format(**self.numbers),
         }
         self.findings.append(finding)
         _logger.warning("Step %d: %s", finding["step"], finding["text"])
-        if self.path is None:
-            return
+        if self.path is not None:
+            self._write(finding, symptom.name, state)
+        return finding
+
+    def _write(self, finding, name, state):
         numbers = {n: round(v, 6) if math.isfinite(v) else None for n, v in self.numbers.items()}
-        line = {**finding, "name": symptom.name, "state": state, "numbers": numbers}
+        line = {**finding, "name": name, "state": state, "numbers": numbers}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
+
+    def get_state(self):
+        """Returns what a resumed training must know, as plain JSON values."""
+        written = self.path is not None and self.path.exists()
+        return {
+            **super().get_state(),
+            "looks_in_a_row": dict(self._looks_in_a_row),
+            "said": {name: dict(finding) for name, finding in self._said.items()},
+            "findings": [dict(finding) for finding in self.findings],
+            "size": self.path.stat().st_size if written else 0,
+        }
+
+    def set_state(self, state):
+        """Takes up the state of `get_state`; what was appended to the file since is cut off."""
+        super().set_state(state)
+        self._looks_in_a_row.update(state["looks_in_a_row"])
+        self._said = dict(state["said"])
+        self.findings = list(state["findings"])
+        if self.path is None:
+            return
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size < state["size"]:
+            _logger.warning(
+                "%s has %d bytes, expected %d as when the checkpoint was saved: findings are "
+                "missing from it.",
+                self.path,
+                size,
+                state["size"],
+            )
+        elif size > state["size"]:
+            os.truncate(self.path, state["size"])
+
+
+def _as_tensor(part):
+    """A part of a batch as the backend's tensor, whoever made it; None stays None."""
+    return None if part is None else ops.convert_to_tensor(ops.convert_to_numpy(part))

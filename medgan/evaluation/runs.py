@@ -5,7 +5,8 @@ from medgan.evaluation.costs import cost_of, countable_macs
 from medgan.evaluation.loading import load_network
 from medgan.evaluation.methods import ComputedMethod, classical_methods
 from medgan.evaluation.study import Study
-from medgan.experiment import graph, load_data, load_labels
+from medgan.experiment import load_data, load_labels
+from medgan.networks import compiled
 from medgan.recipe.reading import reread_recipe
 from medgan.run import NETWORK_FILES
 
@@ -97,7 +98,7 @@ def costed_methods(networks, study, classical=(), baselines=True):
         macs = 0 if method.name in ("average", "maximum") else None
         method.cost = cost_of(method.function, image, 0, macs)
     for name, network in networks.items():
-        function = graph(network)
+        function = compiled(network)
         macs = countable_macs(network, image.shape[:2])
         cost = cost_of(function, image, network.count_params(), macs)
         methods.append(ComputedMethod(name, function, NETWORK_BATCH, cost))

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from medgan.networks.scattering_encoder import FixedKernel, scattering_encoder
+from medgan.ops.replicas import gathered
 
 _logger = logging.getLogger(__name__)
 
@@ -60,8 +61,14 @@ class DistributionMetric(keras.metrics.Metric, abc.ABC):
             )
         self.capacity = capacity
         for kind in ("real", "generated"):
-            features = self.add_variable((capacity, shape[1]), "zeros", name=f"{kind}_features")
-            count = self.add_variable((), "zeros", dtype="int32", name=f"{kind}_count")
+            features, count = (
+                # Every replica keeps the images of all; a sum over replicas would be nonsense.
+                self.add_variable(size, "zeros", dtype, "only_first_replica", f"{kind}_{what}")
+                for size, dtype, what in (
+                    ((capacity, shape[1]), None, "features"),
+                    ((), "int32", "count"),
+                )
+            )
             setattr(self, f"{kind}_features", features)
             setattr(self, f"{kind}_count", count)
 
@@ -81,7 +88,7 @@ class DistributionMetric(keras.metrics.Metric, abc.ABC):
 
     def _keep(self, kept, count, images):
         images = ops.clip(ops.cast(images, "float32"), 0.0, 1.0)
-        features = ops.cast(self.encoder(images, training=False), kept.dtype)
+        features = gathered(ops.cast(self.encoder(images, training=False), kept.dtype))
         arrived = ops.shape(features)[0]
         # Each place asks which row of the batch is for it: no shape depends on the count.
         row = ops.arange(self.capacity) - ops.convert_to_tensor(count)

@@ -7,6 +7,7 @@ from medgan.losses import MetricAwareFusionLoss, NonSaturatingLoss
 from medgan.losses.fusion_loss import check_weights
 from medgan.models.adversarial_model import AdversarialModel
 from medgan.models.adversary import Adversary
+from medgan.ops.replicas import count
 
 
 @keras.saving.register_keras_serializable(package="medgan")
@@ -119,4 +120,6 @@ def content_terms(loss, reference, output, *further):
     if hasattr(loss, "terms"):
         terms = loss.terms(reference, output, *further)
         return {name: ops.mean(value) for name, value in terms.items()}
-    return {"content": loss(reference, output)}
+    value = loss(reference, output)
+    # Keras's losses give each replica its share of the sum already; the step does that here.
+    return {"content": count() * value if isinstance(loss, keras.losses.Loss) else value}

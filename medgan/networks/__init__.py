@@ -1,5 +1,6 @@
 """Networks: functions that return a named functional `keras.Model` for any image size."""
 
+from medgan.networks.compiled import compiled
 from medgan.networks.cost import multiply_accumulates
 from medgan.networks.dense_fusion import dense_fusion_generator
 from medgan.networks.inception_encoder import inception_encoder
@@ -7,6 +8,7 @@ from medgan.networks.patch_discriminator import modality_discriminator, patch_di
 from medgan.networks.scattering_encoder import scattering_encoder
 
 __all__ = [
+    "compiled",
     "dense_fusion_generator",
     "inception_encoder",
     "modality_discriminator",

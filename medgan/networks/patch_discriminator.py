@@ -74,7 +74,7 @@ def modality_discriminator(
         part_seed = None if seed is None else seed + 1000 * index
         logits.append(_patch_logits(image, width, part_seed, modality))
     if len(logits) > 1:
-        logits = [keras.layers.Concatenate(name="logits")(logits)]
+        logits = [keras.layers.Concatenate(name="logits", dtype="float32")(logits)]
     return keras.Model(images, logits[0], name=name)
 
 

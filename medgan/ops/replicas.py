@@ -16,6 +16,12 @@ def _context():
     return context if context is not None and context.num_replicas_in_sync > 1 else None
 
 
+def count():
+    """Number of replicas that share this step's batch."""
+    context = _context()
+    return 1 if context is None else context.num_replicas_in_sync
+
+
 def gathered(tensor):
     """The rows of all replicas, in their order, for what compares images of a whole batch.
 

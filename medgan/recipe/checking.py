@@ -5,14 +5,37 @@ import math
 
 from medgan.errors import RecipeError
 
-TABLES = ("run", "data", "networks", "teacher", "distillation", "training", "callbacks", "when")
+NEEDED_TABLES = ("run", "data", "networks", "teacher", "distillation", "training")
+TABLES = (*NEEDED_TABLES, "divergence", "callbacks", "when")
 NETWORKS = ("teacher", "student", "discriminator")
 SOURCES = ("phantoms", "paired_folders")
 PLAIN_KEYS = {
     "run": {"name": str, "seed": int},
     "training": {"batch_size": int, "checkpoint_every": int, "validation_pairs": int},
 }
-OPTIONAL_KEYS = {"training": {"validation_scores": list}}
+OPTIONAL_KEYS = {
+    "training": {
+        "validation_scores": list,
+        "best_score": str,
+        "precision": str,
+        "strategy": str,
+        "deterministic": bool,
+    },
+    "divergence": {
+        "policy": str,
+        "within": int,
+        "rollbacks": int,
+        "factor": float,
+        "symptoms": list,
+    },
+}
+# Not imported from where they are used: a recipe is checked before TensorFlow is loaded.
+WORDS = {
+    "training.precision": ("auto", "float32", "mixed_float16", "mixed_bfloat16"),
+    "training.strategy": ("auto", "single", "mirrored", "multi_worker"),
+    "divergence.policy": ("stop", "rollback"),
+}
+LISTS_OF_TEXTS = ("training.validation_scores", "divergence.symptoms")
 OTHER_NUMBERS = {"teacher.steps": True, "distillation.steps": True, "data.crop": False}
 SMALLEST = {
     "run.seed": 0,
@@ -23,6 +46,8 @@ SMALLEST = {
     "training.validation_pairs": 1,
     "data.crop": 1,
     "data.seed": 0,
+    "divergence.within": 1,
+    "divergence.rollbacks": 0,
 }
 LARGEST_SEED = 2**31 - 1
 KINDS = {
@@ -48,7 +73,7 @@ def check_names(tables, path):
     for table in tables:
         if table not in TABLES:
             raise RecipeError(f"{path} has an unknown table [{table}]. {near(table, TABLES)}")
-    for table in ("run", "data", "networks", "teacher", "distillation", "training"):
+    for table in NEEDED_TABLES:
         if not isinstance(tables.get(table), dict):
             raise RecipeError(
                 f"{path} has no table [{table}], expected one; see medgan's kgan.toml."
@@ -61,11 +86,15 @@ def check_names(tables, path):
             raise RecipeError(
                 f"{path} has an unknown table [networks.{network}]. {near(network, NETWORKS)}"
             )
-    for table, keys in PLAIN_KEYS.items():
-        for key in tables[table]:
-            known = {**keys, **OPTIONAL_KEYS.get(table, {})}
+    if not isinstance(tables.get("divergence", {}), dict):
+        received = tables["divergence"]
+        raise RecipeError(f"divergence: received {received!r}, expected a table [divergence].")
+    for table in PLAIN_KEYS.keys() | OPTIONAL_KEYS.keys():
+        known = {**PLAIN_KEYS.get(table, {}), **OPTIONAL_KEYS.get(table, {})}
+        for key in tables.get(table, {}):
             if key not in known:
                 raise RecipeError(f"[{table}] has an unknown key {key!r}. {near(key, known)}")
+    for table, keys in PLAIN_KEYS.items():
         for key in keys:
             if key not in tables[table]:
                 raise RecipeError(f"[{table}] has no key {key!r}, expected one.")
@@ -95,7 +124,7 @@ def check_values(tables):
         for key, kind in keys.items():
             _check_type(f"[{table}] {key}", tables[table][key], kind)
     for table, keys in OPTIONAL_KEYS.items():
-        for key in keys.keys() & tables[table].keys():
+        for key in keys.keys() & tables.get(table, {}).keys():
             _check_type(f"[{table}] {key}", tables[table][key], keys[key])
     for name, needed in OTHER_NUMBERS.items():
         table, key = name.split(".")
@@ -103,9 +132,10 @@ def check_values(tables):
             _check_type(f"[{table}] {key}", tables[table].get(key), int)
     for name, smallest in SMALLEST.items():
         table, key = name.split(".")
-        value = tables[table].get(key)
+        value = tables.get(table, {}).get(key)
         if isinstance(value, int | float) and (value < smallest or not math.isfinite(value)):
             raise RecipeError(f"[{table}] {key}: received {value}, expected {smallest} or more.")
+    _check_words(tables)
     for table in ("run", "data"):
         seed = tables[table].get("seed", 0)
         _check_type(f"[{table}] seed", seed, int)
@@ -115,6 +145,23 @@ def check_values(tables):
         raise RecipeError(
             f"[run] name: received {tables['run']['name']!r}, expected a name for a folder."
         )
+
+
+def _check_words(tables):
+    """Raises RecipeError for a choice that is none of those known."""
+    for name, known in WORDS.items():
+        table, key = name.split(".")
+        value = tables.get(table, {}).get(key, known[0])
+        if value not in known:
+            raise RecipeError(f"[{table}] {key}: received {value!r}. {near(value, known)}")
+    for name in LISTS_OF_TEXTS:
+        table, key = name.split(".")
+        value = tables.get(table, {}).get(key, [])
+        if not all(isinstance(text, str) for text in value):
+            raise RecipeError(f"[{table}] {key}: received {value!r}, expected a list of texts.")
+    factor = tables.get("divergence", {}).get("factor", 0.5)
+    if not 0 < factor < 1:
+        raise RecipeError(f"[divergence] factor: received {factor}, expected between 0 and 1.")
 
 
 def _check_type(where, value, kind):

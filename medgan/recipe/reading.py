@@ -87,11 +87,12 @@ def read_recipe(name, assignments=()):
     return resolve(_tables(text, path), text, path, [_assignment(item) for item in assignments])
 
 
-def reread_recipe(folder):
+def reread_recipe(folder, changes=()):
     """Reads the recipe of a run again, with the `--set` that it was run with.
 
     Args:
         folder: run folder with `recipe.toml` and, where anything was set, `overrides.json`.
+        changes: further texts `table.key=value`.
 
     Returns:
         A `Recipe` with the tables of the run.
@@ -109,6 +110,7 @@ def reread_recipe(folder):
         raise RecipeError(f"{path}: received {overrides!r}, expected an object of keys and values.")
     text, name = find_recipe(str(folder / "recipe.toml"))
     assignments = [(key, _quoted(value)) for key, value in overrides.items()]
+    assignments += [_assignment(item) for item in changes]
     return resolve(_tables(text, name), text, name, assignments)
 
 

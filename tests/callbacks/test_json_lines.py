@@ -59,3 +59,27 @@ def test_epoch_without_logs_still_has_its_line(tmp_path):
     callback.set_model(model())
     callback.on_epoch_end(0)
     assert strictly((tmp_path / "metrics.jsonl").read_text()) == {"step": 0, "epoch": 0}
+
+
+def test_lines_from_after_a_state_are_cut_off(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    callback = JSONLines(path)
+    callback.set_model(model())
+    assert callback.get_state() == {"size": 0}
+    callback.set_state({"size": 0})  # there is nothing to cut off
+    callback.on_epoch_end(0)
+    state, before = callback.get_state(), path.read_text()
+    callback.on_epoch_end(1)
+    JSONLines(path).set_state(state)
+    assert path.read_text() == before
+
+
+def test_a_file_that_is_shorter_than_its_state_is_left_with_a_warning(tmp_path, caplog):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("{}\n")
+    for missing in (False, True):
+        if missing:
+            path.unlink()
+        JSONLines(path).set_state({"size": 100})
+        assert "expected 100 from before the checkpoint" in caplog.records[-1].getMessage()
+    assert len(caplog.records) == 2 and not path.exists()

@@ -4,10 +4,12 @@ import logging
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 from numpy.testing import assert_allclose, assert_array_equal
 
-from medgan.callbacks import TrainingHealth
+from medgan.callbacks import StopOnDivergence, StopOnSymptoms, TrainingHealth
+from medgan.errors import DivergedError
 from medgan.layers import DiffAugment
 from medgan.losses import StructuralFusionLoss
 from medgan.models import DistillingGAN, FusionGAN
@@ -278,6 +280,88 @@ def test_learning_goes_on_as_if_nobody_looked():
     health = TrainingHealth([sources(4, size=16)], [sources(3, seed=1, size=16)])
     for one, other in zip(trained(health), trained(), strict=True):
         assert_array_equal(one, other)
+
+
+def test_state_goes_on_where_it_was_and_cuts_off_what_came_later(tmp_path):
+    path = tmp_path / "health.jsonl"
+    trainer = gan(lambda images, weight: weight * images[..., 1:])
+    data = [sources(marks=4)], [sources(marks=4, seed=1)]
+    callback = looking(trainer, *data, path=path)
+    look(callback)  # says that the output equals an input
+    trainer.discriminator.layers[-1].weight.assign(0.0)
+    look(callback)  # the discriminator has given up, for the first time
+    state = json.loads(json.dumps(callback.get_state()))
+    written = path.read_bytes()
+    trainer.generator.layers[-1].weight.assign(0.5)
+    look(callback)
+    assert len(callback.findings) == 3 and len(path.read_text().splitlines()) == 3
+
+    other = looking(trainer, *data, path=path)
+    other.set_state(state)
+    assert path.read_bytes() == written
+    assert other.showing == ("output_equals_input",)
+    assert other.suspected == ("discriminator_gives_up", "output_equals_input")
+    assert other.finding("output_equals_input") == other.findings[0]
+    look(other)
+    assert other.findings == callback.findings and len(path.read_text().splitlines()) == 3
+    assert other.showing == callback.showing == ("discriminator_gives_up",)
+
+
+def test_state_before_the_first_finding_empties_the_file(tmp_path):
+    path = tmp_path / "health.jsonl"
+    callback = TrainingHealth([], [], path=path)
+    state = callback.get_state()
+    path.write_text('{"step": 1}\n')
+    callback.set_state(state)
+    assert path.read_text() == ""
+    TrainingHealth([], []).set_state(state)
+
+
+def test_file_that_lost_findings_is_left_and_said(tmp_path, caplog):
+    path = tmp_path / "health.jsonl"
+    path.write_text("{}\n{}\n")
+    callback = TrainingHealth([], [], path=path)
+    state = callback.get_state()
+    path.write_text("{}\n")
+    callback.set_state(state)
+    assert path.read_text() == "{}\n" and "has 3 bytes, expected 6" in caplog.text
+    path.unlink()
+    callback.set_state(state)
+    assert not path.exists() and "has 0 bytes, expected 6" in caplog.text
+
+
+def test_stopped_by_what_it_says_in_a_real_training():
+    trainer = gan(lambda images, weight: weight * images[..., 1:])
+    health = TrainingHealth([sources()], [sources(seed=1)])
+    watcher = StopOnSymptoms(health, ["output_equals_input"])
+    with pytest.raises(DivergedError, match="The output equals channel 2") as caught:
+        trainer.optimizer.learning_rate = 0.0
+        trainer.fit(sources(), batch_size=2, verbose=0, callbacks=[health, watcher])
+    assert caught.value.step == 2
+
+
+def test_looks_and_stops_on_several_replicas_without_moving_anything():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("Only TensorFlow has distribution strategies.")
+    if len(tf.config.list_logical_devices("CPU")) < 2:
+        pytest.skip("There is one logical CPU; tests/conftest.py makes two.")
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        trainer = gan(Noise(), eager=False)
+    stop = StopOnDivergence()
+    stop.set_model(trainer)
+    callback = looking(trainer, [sources()], [sources(seed=1)])
+    before = [ops.convert_to_numpy(variable) for variable in trainer.variables]
+    logs = look(callback)
+    stop.on_epoch_end(0, logs)
+    assert logs["health_real"] == 1 / 2
+    for variable, value in zip(trainer.variables, before, strict=True):
+        for replica in variable.value.values:
+            assert_array_equal(replica, value)
+    trainer.generator.layers[-1].weight.assign(float("nan"))
+    look(callback)
+    assert callback.showing == ("not_finite",)
+    with pytest.raises(DivergedError, match=r"weight .* is not finite at step 0"):
+        stop.on_epoch_end(1, {})
 
 
 def test_a_model_without_two_players_is_refused():

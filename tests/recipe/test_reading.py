@@ -89,6 +89,17 @@ def test_texts_need_no_quotes_even_if_they_look_like_numbers():
         ("teacher.steps=0", "received 0, expected 1 or more"),
         ("training.batch_size=0", "received 0, expected 1 or more"),
         ("run.name=a/b", "expected a name for a folder"),
+        ("training.precision=mixed", "'mixed'. Did you mean mixed_float16 or mixed_bfloat16"),
+        ("training.strategy=mirored", "'mirored'. Did you mean mirrored"),
+        ("training.deterministic=1", "received 1, expected true or false"),
+        ("training.validation_scores=[1]", "expected a list of texts"),
+        ("divergence.policy=rolback", "'rolback'. Did you mean rollback"),
+        ("divergence.within=0", "received 0, expected 1 or more"),
+        ("divergence.rollbacks=-1", "received -1, expected 0 or more"),
+        ("divergence.factor=1", "received 1.0, expected between 0 and 1"),
+        ("divergence.factor=nan", "received nan, expected between 0 and 1"),
+        ("divergence.symptoms=[1]", "expected a list of texts"),
+        ("divergence.symtoms=[]", "no key 'symtoms' in divergence.*symptoms"),
     ],
 )
 def test_wrong_assignments_are_refused_in_one_line(assignment, message):
@@ -112,3 +123,32 @@ def test_condition_on_a_missing_key_is_refused(tmp_path):
     path = written(tmp_path, lambda text: text.replace("teacher.steps", "teacher.stepz"))
     with pytest.raises(RecipeError, match=r"\[when.paired_folders\].*stepz"):
         read_recipe(path, ["data.type=paired_folders"])
+
+
+def test_what_came_later_may_be_left_out(tmp_path):
+    def without(text):
+        head, _, rest = text.partition("[divergence]")
+        later = ("best_score", "precision", "strategy", "deterministic")
+        kept = [line for line in head.splitlines() if not line.startswith(later)]
+        return "\n".join(kept) + rest[rest.index("\n[when.") :]
+
+    recipe = read_recipe(written(tmp_path, without))
+    assert "divergence" not in recipe.tables
+    assert set(recipe["training"]) == {
+        "batch_size",
+        "checkpoint_every",
+        "validation_pairs",
+        "validation_scores",
+    }
+
+
+def test_divergence_is_a_table(tmp_path):
+    path = written(tmp_path, lambda text: text.replace("[divergence]", "[[divergence]]"))
+    with pytest.raises(RecipeError, match=r"expected a table \[divergence\]"):
+        read_recipe(path)
+
+
+def test_an_unknown_key_of_divergence_names_the_nearest(tmp_path):
+    path = written(tmp_path, lambda text: text.replace("rollbacks = 3", "rollback = 3"))
+    with pytest.raises(RecipeError, match=r"\[divergence\].*'rollback'.*Did you mean rollbacks"):
+        read_recipe(path)

@@ -1,0 +1,394 @@
+"""Everything public with tiny arguments; to add an object to all conformance checks, add it here.
+
+`name` begins with the name of the class or function, so that `test_complete.py` finds it.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from medgan import layers, losses, metrics, models, networks
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A public object: how to make it, and what to give it.
+
+    Attributes:
+        name: class or function, and a variant in brackets.
+        make: builds the object.
+        inputs: kind of input to a function that returns its arrays, float32; the first kind is
+            ordinary, the others are what overflows in half precision when it is squared or summed.
+        deterministic: builds the object without what a backend draws, where `make` draws.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    inputs: dict[str, Callable[[], tuple[np.ndarray, ...]]]
+    deterministic: Callable[[], Any] | None = None
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def public_name(self):
+        """Name in `__all__`."""
+        return self.name.partition("[")[0]
+
+    def ordinary(self):
+        """The first kind of inputs."""
+        return next(iter(self.inputs.values()))()
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """A trainer: how to make it, what it learns from, and a metric that it compiles.
+
+    Attributes:
+        name: class, and a variant in brackets.
+        make: builds it from an augmentation; its networks follow the global dtype policy.
+        data: builds `(x, y)` of a number of images; y is None where there is no target.
+        metric: builds a metric of what the trainer compares.
+    """
+
+    name: str
+    make: Callable[..., keras.Model]
+    data: Callable[[int], tuple[np.ndarray, np.ndarray | None]]
+    metric: Callable[[], keras.metrics.Metric]
+
+    public_name = Subject.public_name
+    __str__ = Subject.__str__
+
+
+def one_of_each(subjects):
+    """The last of the variants of each class or function, for checks that take long."""
+    return list({subject.public_name: subject for subject in subjects}.values())
+
+
+@contextlib.contextmanager
+def computing_in(policy):
+    """Sets the dtype policy, and puts the old one back."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def draw(*shape, seed=0):
+    """Uniform numbers in [0, 1)."""
+    return np.random.default_rng(seed).uniform(size=shape).astype("float32")
+
+
+def black_and_white(*shape, seed=0):
+    """Blocks of 0 and 1: the largest sums, squares and differences on the scale of 255."""
+    blocks = draw(shape[0], shape[1] // 4, shape[2] // 4, shape[3], seed=seed) > 0.5
+    return blocks.repeat(4, axis=1).repeat(4, axis=2).astype("float32")
+
+
+def with_fixed_weights(model, seed=0):
+    """Gives a model the same weights with every backend and policy."""
+    generator = np.random.default_rng(seed)
+    for variable in model.weights:
+        if np.issubdtype(np.dtype(variable.dtype), np.floating) and _is_learned(variable):
+            fan_in = max(1, int(np.prod(variable.shape[:-1])))
+            values = generator.normal(size=variable.shape, scale=fan_in**-0.5)
+            variable.assign(values.astype("float32"))
+    return model
+
+
+def _is_learned(variable):
+    return variable.trainable or variable.path.endswith("vector")  # of SpectralNormalization
+
+
+def _fixed(make, **kwargs):
+    return lambda: with_fixed_weights(make(**kwargs))
+
+
+# Layers.
+
+
+def _maps(channels):
+    return {"ordinary": lambda: (draw(2, 9, 7, channels),)}
+
+
+def _sources_and(channels):
+    return {"ordinary": lambda: (draw(2, 8, 6, 2), draw(2, 8, 6, channels, seed=1) - 0.5)}
+
+
+def _normalised(layer):
+    return lambda: layers.SpectralNormalization(layer(), power_iterations=2, seed=1)
+
+
+LAYERS = [
+    Subject("Blend", layers.Blend, _sources_and(2)),
+    Subject("CellMeans", lambda: layers.CellMeans(2), _maps(3)),
+    Subject(
+        "DiffAugment",
+        lambda: layers.DiffAugment(seed=3),
+        _maps(2),
+        deterministic=lambda: layers.DiffAugment(0, 0, 0, 0),
+    ),
+    Subject("MaximumResidual", layers.MaximumResidual, _sources_and(1)),
+    Subject("ReflectionPadding2D", lambda: layers.ReflectionPadding2D(2), _maps(2)),
+    Subject(
+        "SpectralNormalization[Conv2D]",
+        _normalised(lambda: keras.layers.Conv2D(3, 3)),
+        _maps(2),
+    ),
+    Subject(
+        "SpectralNormalization[Dense]",
+        _normalised(lambda: keras.layers.Dense(3)),
+        {"ordinary": lambda: (draw(4, 5),)},
+    ),
+]
+
+
+# Losses.
+
+
+def _pairs(side, *channels):
+    """Images in [0, 1]; those of 64x64 overflow in sums, black and white ones in squares."""
+    shapes = [(2, side, side, count) for count in channels]
+    wide = [(2, 64, 64, count) for count in channels]
+    return {
+        "ordinary": lambda: tuple(draw(*shape, seed=i) for i, shape in enumerate(shapes)),
+        "black and white": lambda: tuple(
+            black_and_white(*shape, seed=i) for i, shape in enumerate(wide)
+        ),
+    }
+
+
+def _signed(*shape, scale):
+    return lambda: tuple(scale * (2 * draw(*shape, seed=seed) - 1) for seed in (0, 1))
+
+
+_LOGITS = {"ordinary": _signed(3, 4, 4, 2, scale=4.0), "huge": _signed(3, 4, 4, 2, scale=3e4)}
+_EMBEDDINGS = {"ordinary": _signed(5, 8, scale=1.0), "huge": _signed(5, 8, scale=3e4)}
+
+LOSSES = [
+    Subject("DistillationLoss", losses.DistillationLoss, _pairs(24, 1, 1)),
+    Subject("HingeLoss", losses.HingeLoss, _LOGITS),
+    Subject("LeastSquaresLoss", losses.LeastSquaresLoss, _LOGITS),
+    Subject("MetricAwareFusionLoss", losses.MetricAwareFusionLoss, _pairs(48, 2, 1)),
+    Subject("NonSaturatingLoss", lambda: losses.NonSaturatingLoss(0.9), _LOGITS),
+    Subject("RelationLoss", lambda: losses.RelationLoss(angle=1.5), _EMBEDDINGS),
+    Subject("SoftenedLabelLoss", lambda: losses.SoftenedLabelLoss(2.0), _LOGITS),
+    Subject(
+        "SpatialSoftLabelLoss", lambda: losses.SpatialSoftLabelLoss(window=8), _pairs(20, 1, 1)
+    ),
+    Subject("StructuralFusionLoss", losses.StructuralFusionLoss, _pairs(24, 2, 1)),
+    Subject("TeacherImageLoss", lambda: losses.TeacherImageLoss(3.0, 2.0), _pairs(24, 2, 2)),
+    Subject("WaveletLoss", lambda: losses.WaveletLoss(levels=3), _pairs(24, 1, 1)),
+]
+
+
+def loss_values(loss, first, second):
+    """Everything that a loss computes, name to tensor, whatever kind of loss it is."""
+    if isinstance(loss, losses.AdversarialLoss):
+        return {
+            "generator": loss.generator(second),
+            "discriminator": loss.discriminator(first, second),
+        }
+    values = {"mean": loss(first, second), "per image": loss.call(first, second)}
+    if hasattr(loss, "terms"):
+        logits = (first, second) if isinstance(loss, losses.DistillationLoss) else ()
+        values |= loss.terms(first, second, *logits)
+    return values
+
+
+# Metrics.
+
+
+def _heads(side, *channels):
+    """A bright disc with structure on dark air, as head masks and joint histograms want it."""
+    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
+    disc = (rows**2 + columns**2 < (0.4 * side) ** 2)[None, ..., None]
+    return lambda: tuple(
+        (disc * (0.3 + 0.7 * draw(4, side, side, count, seed=i))).astype("float32")
+        for i, count in enumerate(channels)
+    )
+
+
+def _labelled():
+    """Sources with a label map as a third channel, and a fused image."""
+    first, second = _heads(24, 2, 1)()
+    labels = np.random.default_rng(2).integers(0, 12, size=(4, 24, 24, 1)).astype("float32")
+    return np.concatenate([first, labels], axis=-1), second
+
+
+def _image_metrics(metric):
+    return [
+        Subject(
+            f"{metric.__name__}[{key}]",
+            lambda key=key: metric(key),
+            {"ordinary": _heads(max(24, score.smallest_side), *channels)},
+        )
+        for key, score in metric.scores.items()
+        for channels in [(2, 1) if metric is metrics.FusionScore else (1, 1)]
+    ]
+
+
+def _brightness():
+    """A small encoder: means of the quarters of an image."""
+    image = keras.Input((None, None, 1), name="image")
+    return keras.Model(image, layers.CellMeans(2, name="means")(image), name="brightness")
+
+
+def _distribution_metric(name):
+    def make():
+        # The first kind holds fewer images than there are, so that what is left out counts too.
+        return getattr(metrics, name)(_brightness(), capacity=10)
+
+    return Subject(
+        name, make, {"ordinary": lambda: (draw(12, 8, 8, 1), 0.9 * draw(12, 8, 8, 1, seed=1))}
+    )
+
+
+METRICS = [
+    *_image_metrics(metrics.FusionScore),
+    *_image_metrics(metrics.TranslationScore),
+    *[
+        Subject(
+            f"RelativeContrast[{structure}]",
+            lambda structure=structure: metrics.RelativeContrast(structure),
+            {"ordinary": _labelled},
+        )
+        for structure in metrics.STRUCTURES
+    ],
+    *map(
+        _distribution_metric,
+        (
+            "Coverage",
+            "Density",
+            "FrechetDistance",
+            "GenerativePrecision",
+            "GenerativeRecall",
+            "KernelDistance",
+        ),
+    ),
+]
+
+
+# Networks.
+
+
+def _images(side, channels):
+    return {"ordinary": lambda: (draw(2, side, side, channels),)}
+
+
+NETWORKS = [
+    *[
+        Subject(
+            f"dense_fusion_generator[{head}]",
+            _fixed(networks.dense_fusion_generator, width=3, dense_layers=1, head=head),
+            _images(24, 2),
+        )
+        for head in ("maximum_residual", "blend", "tanh")
+    ],
+    Subject(
+        "modality_discriminator", _fixed(networks.modality_discriminator, width=2), _images(24, 2)
+    ),
+    Subject(
+        "patch_discriminator",
+        _fixed(networks.patch_discriminator, width=2, channels=1),
+        _images(24, 1),
+    ),
+    Subject(
+        "scattering_encoder",
+        _fixed(networks.scattering_encoder, scales=2, orientations=2),
+        _images(24, 1),
+    ),
+]
+
+
+# Trainers.
+
+
+def _generator(width, seed):
+    return with_fixed_weights(networks.dense_fusion_generator(width=width, dense_layers=1), seed)
+
+
+def _judges(seed):
+    return with_fixed_weights(networks.modality_discriminator(width=2), seed)
+
+
+def _judge(seed):
+    return with_fixed_weights(networks.patch_discriminator(width=2), seed)
+
+
+def _fusion_gan(augmentation=None):
+    return models.FusionGAN(
+        _generator(2, 1),
+        _judges(2),
+        content_loss=losses.StructuralFusionLoss(),
+        augmentation=augmentation,
+    )
+
+
+def _distilling_fusion(augmentation=None):
+    return models.DistillingGAN(
+        _generator(3, 1),
+        _generator(2, 2),
+        _judges(3),
+        teacher_discriminator=_judges(4),
+        content_loss=losses.StructuralFusionLoss(),
+        augmentation=augmentation,
+    )
+
+
+def _distilling_translation(augmentation=None):
+    return models.DistillingGAN(
+        _generator(3, 1),
+        _generator(2, 2),
+        _judge(3),
+        teacher_discriminator=_judge(4),
+        content_loss=losses.TeacherImageLoss(),
+        adversarial_loss=losses.LeastSquaresLoss(),
+        augmentation=augmentation,
+        discriminator_steps=2,
+    )
+
+
+def _pairs_of_sources(count):
+    return draw(count, 24, 24, 2), None
+
+
+def _sources_and_target(count):
+    return draw(count, 24, 24, 2), draw(count, 24, 24, 1, seed=1)
+
+
+TRAINERS = [
+    Trainer("FusionGAN", _fusion_gan, _pairs_of_sources, lambda: metrics.FusionScore("sf")),
+    Trainer(
+        "DistillingGAN[fusion]",
+        _distilling_fusion,
+        _pairs_of_sources,
+        lambda: metrics.FusionScore("sf"),
+    ),
+    Trainer(
+        "DistillingGAN[translation]",
+        _distilling_translation,
+        _sources_and_target,
+        lambda: metrics.TranslationScore("mae"),
+    ),
+]
+
+# What `__all__` holds besides, and why it is no subject.
+EXCEPTIONS = {
+    "AdversarialLoss": "abstract",
+    "AdversarialModel": "abstract",
+    "DistributionMetric": "abstract",
+    "FusionLoss": "abstract",
+    "ImageScore": "abstract",
+    "Cautions": "no Keras object: sentences about a table",
+    "Score": "no Keras object: an entry of a table",
+    "compiled": "changes how a network runs, makes none",
+    "inception_encoder": "wants a file of weights; tests/networks/test_inception_encoder.py",
+    "multiply_accumulates": "counts, returns no network",
+}

@@ -1,0 +1,151 @@
+import keras
+import ml_dtypes
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose
+from subjects import (
+    LAYERS,
+    LOSSES,
+    METRICS,
+    NETWORKS,
+    TRAINERS,
+    computing_in,
+    loss_values,
+)
+
+HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+POLICIES = ("mixed_float16", "mixed_bfloat16")
+# Half precision keeps 11 or 8 bits; a network rounds in each of its layers.
+DISTANCE = {"mixed_float16": 0.01, "mixed_bfloat16": 0.08}
+
+halves = pytest.mark.parametrize("half", HALVES)
+policies = pytest.mark.parametrize("policy", POLICIES)
+
+
+def rounded(inputs, half):
+    """Inputs in half precision, and the same numbers in float32."""
+    low = [value.astype(HALVES[half]) for value in inputs]
+    return [tf.constant(v) for v in low], [tf.constant(v.astype("float32")) for v in low]
+
+
+def _kinds(subjects):
+    return [
+        pytest.param(subject, kind, id=f"{subject}-{kind}")
+        for subject in subjects
+        for kind in subject.inputs
+    ]
+
+
+@halves
+@pytest.mark.parametrize("subject, kind", _kinds(LOSSES))
+def test_a_loss_computes_in_float32_whatever_it_is_given(subject, kind, half):
+    loss = subject.make()
+    low, high = rounded(subject.inputs[kind](), half)
+    values = loss_values(loss, *low)
+    for name, expected in loss_values(loss, *high).items():
+        assert values[name].dtype == "float32", name
+        assert np.isfinite(values[name]).all(), name
+        assert_allclose(values[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@halves
+@pytest.mark.parametrize("subject, kind", _kinds(LOSSES))
+def test_gradients_of_a_loss_are_finite(subject, kind, half):
+    loss = subject.make()
+    low, high = rounded(subject.inputs[kind](), half)
+    gradients = []
+    for inputs in (low, high):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs[1])
+            total = sum(tf.reduce_mean(v) for v in loss_values(loss, *inputs).values())
+        gradients.append(np.asarray(tape.gradient(total, inputs[1]), "float32"))
+    assert np.isfinite(gradients[0]).all()
+    step = float(ml_dtypes.finfo(HALVES[half]).eps)
+    scale = np.abs(gradients[1]).max()
+    assert_allclose(gradients[0], gradients[1], rtol=4 * step, atol=4 * step * scale + 1e-7)
+
+
+@halves
+@pytest.mark.parametrize("subject", METRICS, ids=str)
+def test_a_metric_computes_in_float32_whatever_it_is_given(subject, half):
+    low, high = rounded(subject.ordinary(), half)
+    value, expected = subject.make()(*low), subject.make()(*high)
+    assert value.dtype == "float32"
+    assert np.isfinite(value)
+    assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+
+
+@policies
+@pytest.mark.parametrize("subject", LAYERS, ids=str)
+def test_a_layer_is_near_its_float32_self(subject, policy):
+    inputs = subject.ordinary()
+    inputs = list(inputs) if len(inputs) > 1 else inputs[0]
+    layer = subject.make()
+    with computing_in(policy):
+        low = subject.make()
+    for either in (layer, low):
+        either(inputs)  # has its weights now
+    for variable, of_low in zip(layer.variables, low.variables, strict=True):
+        of_low.assign(variable)  # the state of draws as well
+    result = keras.ops.cast(low(inputs), "float32")
+    assert np.isfinite(result).all()
+    assert_allclose(result, layer(inputs), atol=DISTANCE[policy])
+
+
+@policies
+@pytest.mark.parametrize("subject", NETWORKS, ids=str)
+def test_a_network_returns_float32_near_its_float32_self(subject, policy):
+    inputs = subject.ordinary()
+    with computing_in(policy):
+        network = subject.make()
+    result = network(*inputs)
+    assert result.dtype == "float32"
+    assert np.isfinite(result).all()
+    for variable in network.trainable_variables:
+        assert variable.dtype == "float32"
+    assert_allclose(result, subject.make()(*inputs), atol=2 * DISTANCE[policy])
+
+
+def compiled(subject, policy):
+    with computing_in(policy):
+        trainer = subject.make()
+    trainer.compile(
+        keras.optimizers.SGD(1e-3),
+        keras.optimizers.SGD(1e-3),
+        metrics=[subject.metric()],
+        run_eagerly=True,
+    )
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def in_float32():
+    """Logs of each trainer's first step."""
+    return {
+        subject.name: compiled(subject, "float32").train_on_batch(
+            *subject.data(2), return_dict=True
+        )
+        for subject in TRAINERS
+    }
+
+
+@policies
+@pytest.mark.parametrize("subject", TRAINERS, ids=str)
+def test_a_trainer_is_near_its_float32_self(subject, policy, in_float32):
+    trainer = compiled(subject, policy)
+    for optimizer in (trainer.optimizer, trainer.discriminator_optimizer):
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        assert scaled == (policy == "mixed_float16")
+    before = trainer.get_weights()
+    logs = trainer.train_on_batch(*subject.data(2), return_dict=True)
+    expected = in_float32[subject.name]
+    assert logs.keys() == expected.keys()
+    for name, value in logs.items():
+        assert np.isfinite(value), name
+        assert_allclose(value, expected[name], rtol=3 * DISTANCE[policy], err_msg=name)
+    for _ in range(2):
+        trainer.train_on_batch(*subject.data(2))
+    assert all(np.isfinite(weight).all() for weight in trainer.get_weights())
+    moved = [not np.array_equal(a, b) for a, b in zip(before, trainer.get_weights(), strict=True)]
+    assert any(moved)
