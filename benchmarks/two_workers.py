@@ -89,6 +89,8 @@ def distance(one, other):
     """The largest difference between the weights of two runs."""
     import keras
 
+    import medgan.layers  # noqa: F401  what the networks are made of
+
     largest = 0.0
     for stage in STAGES:
         weights = [keras.models.load_model(run / f"{stage}.keras").weights for run in (one, other)]
