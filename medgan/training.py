@@ -15,7 +15,7 @@ from medgan.data import evaluation_batches
 from medgan.errors import DivergedError, RecipeError
 from medgan.experiment import spread
 from medgan.learning_rates import lower
-from medgan.networks import compiled
+from medgan.networks import compiled, full_precision
 
 _logger = logging.getLogger(__name__)
 
@@ -89,7 +89,9 @@ class StageTraining:
                     while not self._fit():
                         pass
             self.experiment.seconds += self._seconds()
-        save_atomically(self.stage.network, self.run.path / f"{self.stage.name}.keras")
+        save_atomically(
+            full_precision(self.stage.network), self.run.path / f"{self.stage.name}.keras"
+        )
 
     def _begin(self):
         """Finds out where to begin; a checkpoint of step 0 is there to go back to."""

@@ -25,7 +25,7 @@ ARROWS = {
     "networks": {"layers", "ops"},
     "classical": {"ops", "data"},
     "models": {"networks", "losses", "layers", "ops"},
-    "callbacks": {"metrics", "classical", "figures", "run", "training_state"},
+    "callbacks": {"metrics", "classical", "figures", "networks", "run", "training_state"},
     "export": {"export_check", "latency"},
     "export_check": {"latency"},
     "recipe": {"data", "networks", "losses", "layers", "metrics", "models", "callbacks"},

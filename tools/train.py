@@ -118,7 +118,8 @@ def _describe(experiment, console):
     split = experiment.split.to_dict()
     for side, value in split.items():
         if value["names"]:
-            patients = f"{len(value['patients'])} patients"
+            count = len(value["patients"])
+            patients = f"{count} patient{'s' if count > 1 else ''}"
             console.print(f"{side}: {len(value['names'])} pairs of {patients}", highlight=False)
 
 
@@ -283,18 +284,20 @@ def _finish(recipe, experiment, run, quiet, show):
     from medgan import run_report
     from medgan.evaluation import Problems, evaluate_study
     from medgan.evaluation.runs import costed_methods, pairs_study
+    from medgan.networks import full_precision
     from medgan.run import write_json
     from medgan.tools.score_table import ImageProgress, print_evaluation
 
     run_report.write_metrics_csv(run)
     run_report.write_figures(run, experiment)
+    networks = {name: full_precision(net) for name, net in experiment.networks.items()}
     evaluations = {}
     for side, ending in (("validation", ""), ("test", "_test")):
         pairs = getattr(experiment.split, side)
         if not len(pairs):
             continue
         study = pairs_study(pairs, experiment.labels)
-        methods = costed_methods(experiment.networks, study)
+        methods = costed_methods(networks, study)
         with ImageProgress(len(study), len(methods), quiet) as progress:
             title = f"{recipe.name}, {side} patients, whom no training saw"
             evaluation = evaluate_study(

@@ -6,6 +6,7 @@ import keras
 
 from medgan.callbacks.monitor import Monitor
 from medgan.callbacks.save_atomically import save_atomically
+from medgan.networks import full_precision
 from medgan.run import write_json
 
 
@@ -23,8 +24,8 @@ class BestCheckpoint(Monitor):
     Args:
         path: `.keras` file; its folder is made if missing.
         monitor: name of a logged value.
-        network: attribute of the trainer that is kept, such as `"generator"` or `"student"`; None
-            or `""` keeps the whole trainer.
+        network: attribute of the trainer that is kept, such as `"generator"` or `"student"`, in
+            float32 whatever it trains in; None or `""` keeps the whole trainer.
         mode: `"max"` or `"min"`, for values that medgan does not know.
         directory: folder of a relative path; recipes set it to the stage's checkpoints.
 
@@ -68,6 +69,8 @@ class BestCheckpoint(Monitor):
     def react(self, improved, value, epoch):
         """Saves an improvement."""
         if improved:
-            save_atomically(self._kept(), self.path, "the best before")
+            kept = self._kept()
+            kept = full_precision(kept) if self.network else kept
+            save_atomically(kept, self.path, "the best before")
             said = {"monitor": self.monitor, "value": value, "step": self.best_step, "epoch": epoch}
             write_json(self.path.with_suffix(".json"), said)

@@ -3,6 +3,7 @@
 from medgan.networks.compiled import compiled
 from medgan.networks.cost import multiply_accumulates
 from medgan.networks.dense_fusion import dense_fusion_generator
+from medgan.networks.full_precision import full_precision
 from medgan.networks.inception_encoder import inception_encoder
 from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
 from medgan.networks.scattering_encoder import scattering_encoder
@@ -10,6 +11,7 @@ from medgan.networks.scattering_encoder import scattering_encoder
 __all__ = [
     "compiled",
     "dense_fusion_generator",
+    "full_precision",
     "inception_encoder",
     "modality_discriminator",
     "multiply_accumulates",
