@@ -6,8 +6,9 @@ Trains KGAN, a short recipe, four times: by one process on one device, by one pr
 CPUs (`strategy = "mirrored"`), by two processes on loopback (`--workers`), and by two of which one
 is killed with -9 in the middle and both are started again with `--resume`. Prints, as JSON, the
 largest differences of the networks' weights from those of the mirrored training, in how many
-seconds the survivor ended, and what it said. The exit code is 1 if a difference is above 1e-5, the
-survivor took more than a minute, or the resumed weights are not those of the uninterrupted pair.
+seconds the survivor ended, and what it said; and what two workers with different recipes say. The
+exit code is 1 if a difference is above 1e-5, the survivor took more than a minute, the resumed
+weights are not those of the uninterrupted pair, or different recipes are not refused.
 Training rates are small: it is the arithmetic that is compared, not what chaos makes of rounding.
 """
 
@@ -73,13 +74,13 @@ def succeeded(processes, logs):
             raise SystemExit(f"Exit code {process.returncode}, see {log}")
 
 
-def pair(root, name, arguments):
-    """Starts two workers."""
+def pair(root, name, arguments, more=((), ())):
+    """Starts two workers, each with words of its own."""
     first = random.randint(20000, 40000)
     workers = f"127.0.0.1:{first},127.0.0.1:{first + 1}"
     logs = [root / f"{name}-{index}.log" for index in range(2)]
     processes = [
-        started([*arguments, "--workers", workers, "--worker-index", str(index)], log)
+        started([*arguments, *more[index], "--workers", workers, "--worker-index", str(index)], log)
         for index, log in enumerate(logs)
     ]
     return processes, logs
@@ -116,6 +117,11 @@ def main():
     setting = ["--set", "training.strategy=multi_worker", "--output"]
     succeeded(*pair(root, "workers", [*begin, *setting, str(runs["workers"])]))
 
+    other = ["--set", "networks.student.width=3", "--output", str(root / "refused")]
+    processes, logs = pair(root, "refused", begin, [[], other])
+    refused = [process.wait(300) for process in processes]
+    why = logs[0].read_text().splitlines()[-1]
+
     run = runs["killed"]
     processes, logs = pair(root, "killed", [*begin, *setting, str(run)])
     while not (run / "checkpoints" / "student" / "previous.npz").exists():
@@ -133,6 +139,7 @@ def main():
         "single_from_mirrored": distance(runs["mirrored"], runs["single"]),
         "workers_from_mirrored": distance(runs["mirrored"], runs["workers"]),
         "resumed_from_workers": distance(runs["workers"], run),
+        "refused": {"exit_codes": refused, "said": why},
         "survivor": {"exit_code": code, "seconds": round(seconds, 1), "said": said},
     }
     print(json.dumps(result, indent=2))
@@ -142,6 +149,7 @@ def main():
         result["single_from_mirrored"] <= TOLERANCE
         and result["workers_from_mirrored"] <= TOLERANCE
         and result["resumed_from_workers"] == 0
+        and refused == [2, 2]
         and code == 1
         and seconds <= 60
     )

@@ -16,6 +16,7 @@ from medgan.errors import DataError, RecipeError
 from medgan.metrics import FUSION_SCORES, applicable
 from medgan.recipe import build
 from medgan.recipe.building import check_keys, find, signature
+from medgan.resume import digest, fingerprint
 
 STAGES = ("teacher", "student", "student_without_teacher")
 SPLIT_KEYS = ("validation_patients", "test_patients")
@@ -101,6 +102,7 @@ class Experiment:
     Attributes:
         devices: where it trains.
         precision: the dtype policy that its networks and trainers compute in.
+        fingerprint: what its weights depend on, see `medgan.resume.fingerprint`.
         pairs: all pairs.
         split: training, validation and test pairs.
         labels: name of every pair to what its pixels show, `(height, width)`, where the data are
@@ -115,7 +117,7 @@ class Experiment:
         equilibria: name of the stage to its discriminator's loss at equilibrium.
 
     Raises:
-        RecipeError: if a table cannot be built.
+        RecipeError: if a table cannot be built, or another worker has another recipe or other data.
         DataError: if the data cannot be read.
     """
 
@@ -133,6 +135,9 @@ class Experiment:
         self.scores = self._scores()
         keras.utils.set_random_seed(self.seed)
         self.pairs, self.split = load_data(recipe)
+        self.fingerprint = fingerprint(recipe, self.pairs, self.precision)
+        # Before anything is built: several workers build variables together.
+        self.devices.agree(**{part: digest(value) for part, value in self.fingerprint.items()})
         student = self._network("student", 1)
         self.networks = {
             "teacher": self._network("teacher", 0),

@@ -1,7 +1,9 @@
-"""What must be the same for a run to go on: recipe, data, precision, version."""
+"""What must be the same for a run to go on: recipe, data, precision, backend, version."""
 
 import hashlib
 import json
+
+import keras
 
 import medgan
 from medgan.errors import RecipeError
@@ -9,19 +11,24 @@ from medgan.run import write_json
 
 FILE = "fingerprint.json"
 LISTED = 5
+# Where the data lie, and what is done about a divergence: no weight until then depends on it.
+FREE = (
+    "data.root",
+    *(f"divergence.{key}" for key in ("policy", "rollbacks", "factor", "symptoms")),
+)
 
 
 def fingerprint(recipe, pairs, precision):
     """Everything that the weights of a run depend on, as plain values.
 
     Args:
-        recipe: a `medgan.recipe.Recipe`; where the data lie does not count, only what they are.
+        recipe: a `medgan.recipe.Recipe`; the keys `FREE` do not count.
         pairs: all pairs of the run.
         precision: the dtype policy that the run computes in.
 
     Returns:
         A dict of `recipe` (dotted key to value), `data` (name of a pair to its patient and the
-        SHA-256 of its pixels), `precision` and `medgan`.
+        SHA-256 of its pixels), `precision`, `backend` and `medgan`.
     """
     images = {}
     for name, patient, image in zip(pairs.names, pairs.patients, pairs.images, strict=True):
@@ -29,11 +36,13 @@ def fingerprint(recipe, pairs, precision):
         digest.update(image.tobytes())
         images[name] = [patient, digest.hexdigest()]
     settings = dict(_flat(recipe.tables))
-    settings.pop("data.root", None)
+    for key in FREE:
+        settings.pop(key, None)
     found = {
         "recipe": settings,
         "data": images,
         "precision": precision,
+        "backend": keras.backend.backend(),
         "medgan": medgan.__version__,
     }
     return json.loads(json.dumps(found))  # as it will be read again
@@ -97,8 +106,9 @@ def differences(old, new):
             said.append(f"{len(names)} of {len(before)} pairs are {words}: {listed}")
     if not said and list(before) != list(now):
         said.append("the pairs come in another order")
-    if old["precision"] != new["precision"]:
-        said.append(f"precision was {old['precision']} and is {new['precision']} here")
+    for key in ("precision", "backend"):
+        if old.get(key) != new[key]:
+            said.append(f"{key} was {old.get(key, 'not recorded')} and is {new[key]} here")
     if _major(old["medgan"]) != _major(new["medgan"]):
         said.append(f"medgan was {old['medgan']} and is {new['medgan']}")
     return said

@@ -124,17 +124,21 @@ class RunFolder:
             raise RecipeError(f"Cannot read {path}: {error}. Restore it from a copy.") from error
 
     @classmethod
-    def unfinished(cls):
+    def unfinished(cls, recipe_name="*"):
         """Opens the newest run below `runs/` that was begun and not finished.
+
+        Args:
+            recipe_name: name of its recipe; by default that of any.
 
         Raises:
             RecipeError: if there is none.
         """
-        begun = {path.parent.resolve() for path in RUNS.glob("*/*/fingerprint.json")}
+        begun = {path.parent.resolve() for path in RUNS.glob(f"{recipe_name}/*/fingerprint.json")}
         runs = [cls(path) for path in begun if not cls(path).finished]
         if not runs:
+            of = "" if recipe_name == "*" else f" of {recipe_name}"
             raise RecipeError(
-                f"There is no unfinished run below {RUNS.resolve()}, expected one to resume. "
+                f"There is no unfinished run{of} below {RUNS.resolve()}, expected one to resume. "
                 "Name its folder: --resume DIR."
             )
         return max(runs, key=lambda run: (run.path / "fingerprint.json").stat().st_mtime)

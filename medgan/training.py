@@ -9,7 +9,6 @@ import warnings
 import numpy as np
 
 from medgan import callbacks, losses
-from medgan.callbacks.averaged_weights import assign_averages
 from medgan.callbacks.save_atomically import save_atomically
 from medgan.data import evaluation_batches
 from medgan.errors import DivergedError, RecipeError
@@ -26,10 +25,10 @@ ROLLBACKS, FACTOR, WITHIN = 3, 0.5, 100
 class StageTraining:
     """Trains one stage into a run folder and saves its network.
 
-    A Keras epoch is a tenth of `training.checkpoint_every` steps, 25 at most (or the next smaller
-    divisor); validation, pictures and checkpoints come every `checkpoint_every` steps, and a
-    Ctrl-C waits for the end of an epoch. What the folder holds of this stage is taken up: a stage
-    that is done is put back, one that was cut off goes on from its last checkpoint.
+    A Keras epoch is a tenth of `training.checkpoint_every` steps, at most half of
+    `divergence.within` and at most 25 (or the next smaller divisor); validation, pictures and
+    checkpoints come every `checkpoint_every` steps, and a Ctrl-C waits for the end of an epoch.
+    What the folder holds of this stage is taken up: it goes on from its last checkpoint.
 
     Args:
         experiment: the `Experiment`.
@@ -43,9 +42,10 @@ class StageTraining:
         self.stage = stage
         self.run = run
         every = experiment.training["checkpoint_every"]
-        longest = max(1, min(every // 10, LONGEST_EPOCH))
-        self.epoch = next(n for n in range(longest, 0, -1) if every % n == 0)
         self.divergence = experiment.recipe.tables.get("divergence", {})
+        # A symptom takes two looks, at ends of epochs.
+        longest = min(every // 10, LONGEST_EPOCH, self.divergence.get("within", WITHIN) // 2)
+        self.epoch = next(n for n in range(max(1, longest), 0, -1) if every % n == 0)
         self.rollbacks = 0
         self.factor = 1.0
         self._start = None
@@ -62,36 +62,25 @@ class StageTraining:
         self._finite.checkpoint = self._symptoms.checkpoint = self.checkpoint
         self.callbacks = [*observers, self.checkpoint, self.interrupt]
 
-    def done(self):
-        """Whether the folder holds the end of this stage."""
-        notes = self.checkpoint.newest()
-        return notes is not None and (notes["batches"] >= self.stage.steps or notes["stopped"])
-
     def train(self):
         """Trains to the end of the stage, from wherever it stands.
+
+        A stage that is done takes no step, and what belongs to its end is done again.
 
         Raises:
             MedganError: if training diverges or a file cannot be written.
             KeyboardInterrupt: after Ctrl-C, when the checkpoint is saved.
         """
-        trainer = self.stage.trainer
-        if self.done():
-            notes = self.checkpoint.restore(trainer)
-            self.experiment.seconds += notes["seconds"]
-            if _averages(trainer):
-                assign_averages(trainer)
-        else:
-            self._begin()
-            with warnings.catch_warnings(), self.interrupt.listening():
-                # The last epoch is shorter where the steps are no multiple of an epoch.
-                warnings.filterwarnings("ignore", message="Your input ran out of data")
-                with self.experiment.devices.watching():
-                    while not self._fit():
-                        pass
-            self.experiment.seconds += self._seconds()
-        save_atomically(
-            full_precision(self.stage.network), self.run.path / f"{self.stage.name}.keras"
-        )
+        self._begin()
+        with warnings.catch_warnings(), self.interrupt.listening():
+            # The last epoch is shorter where the steps are no multiple of an epoch.
+            warnings.filterwarnings("ignore", message="Your input ran out of data")
+            with self.experiment.devices.watching():
+                while not self._fit():
+                    pass
+        self.experiment.seconds += self._seconds()
+        network = full_precision(self.stage.network)
+        save_atomically(network, self.run.path / f"{self.stage.name}.keras")
 
     def _begin(self):
         """Finds out where to begin; a checkpoint of step 0 is there to go back to."""
@@ -108,7 +97,7 @@ class StageTraining:
     def _fit(self):
         """Trains to the end, True, or to a divergence that is rolled back, False."""
         first = self.checkpoint.first_step
-        left = self.stage.steps - first
+        left = max(1, self.stage.steps - first)  # Keras wants to see a batch in any case
         batches = self.experiment.devices.batches(
             lambda: self.experiment.batches(first, self.stage.data_seed).take(left)
         )
@@ -124,6 +113,9 @@ class StageTraining:
             )
         except DivergedError as error:
             if not self._roll_back(error):
+                if (self.checkpoint.newest() or {}).get("stopped"):
+                    # The end of a training that had diverged is no end to go on from.
+                    self.checkpoint.roll_back(self.stage.trainer, _is_good)
                 raise
             return False
         return True
@@ -135,14 +127,13 @@ class StageTraining:
             return False
         trainer = self.stage.trainer
         seconds = self._seconds()
-        notes = self.checkpoint.roll_back(trainer, lambda notes: not notes["suspicious"])
+        notes = self.checkpoint.roll_back(trainer, _is_good)
         if notes is None:
             return False
         self._before, self._start = seconds, None
         self.rollbacks += 1
-        already = self.factor
         self.factor *= self.divergence.get("factor", FACTOR)
-        self._lower(already)
+        self._lower(already=notes["learning_rate_factor"])
         finding = {
             "step": notes["step"],
             "severity": "warning",
@@ -187,7 +178,7 @@ class StageTraining:
         report = callbacks.FusionReport(batches, patients, rivals, every, experiment.scores, labels)
         report.scores = experiment.rivals  # what does not change is scored once
         averages = [callbacks.AveragedWeights()] if _averages(stage.trainer) else []
-        looks = max(1, min(every, within // (2 * self.epoch)))  # a symptom takes two looks
+        looks = max(1, min(every, within // (2 * self.epoch)))
         health = self._health(looks)
         watched = self.divergence.get("symptoms")
         watched = {} if watched is None else {"symptoms": tuple(watched)}
@@ -251,6 +242,11 @@ class StageTraining:
         sources = np.stack([pairs.image(index) for index in same])
         folder = self.run.path / "samples" / self.stage.name
         return callbacks.ImageGrid(sources, folder, self.experiment.pairs.modalities, every)
+
+
+def _is_good(notes):
+    """Whether a checkpoint is one to go back to."""
+    return not notes["suspicious"] and not notes["stopped"]
 
 
 def _averages(trainer):

@@ -30,7 +30,16 @@ ARROWS = {
     "export_check": {"latency"},
     "recipe": {"data", "networks", "losses", "layers", "metrics", "models", "callbacks"},
     "learning_rates": set(),
-    "experiment": {"data", "networks", "metrics", "models", "recipe", "devices", "precision"},
+    "experiment": {
+        "data",
+        "networks",
+        "metrics",
+        "models",
+        "recipe",
+        "resume",
+        "devices",
+        "precision",
+    },
     "training": {
         "callbacks",
         "data",

@@ -70,6 +70,26 @@ def test_rollback_goes_back_lowers_the_rates_and_says_so(tmp_path, tiny):
     assert started.checkpoint.newest()["learning_rate_factor"] == 0.5
 
 
+def test_a_second_rollback_past_the_first_counts_from_the_rate_that_it_finds(tmp_path, tiny):
+    poison = Poison(3, 4)  # both right behind the checkpoint of step 2
+    training(tmp_path, tiny, poison, "divergence.policy=rollback").train()
+    assert poison.rates[-1] == pytest.approx(2.5e-4)
+
+
+def test_a_stage_that_is_done_takes_no_step_and_ends_alike(tmp_path, tiny):
+    changes = "teacher.optimizer.learning_rate=2e-3", "teacher.steps=2"
+    training(tmp_path, tiny, Poison(), *changes).train()
+    before = keras.models.load_model(tmp_path / "teacher.keras").get_weights()
+    (tmp_path / "teacher.keras").unlink()
+    poison = Poison()
+    training(tmp_path, tiny, poison, *changes).train()
+    assert poison.seen == []
+    for one, other in zip(
+        before, keras.models.load_model(tmp_path / "teacher.keras").get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_rollbacks_come_to_an_end(tmp_path, tiny):
     changes = "divergence.policy=rollback", "divergence.rollbacks=1"
     started = training(tmp_path, tiny, Poison(3, 4), *changes)

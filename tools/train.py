@@ -67,19 +67,11 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
     medgan-train --resume
     """
     with one_line_errors():
-        from medgan.recipe.reading import read_recipe, reread_recipe
-
         if workers is not None or worker_index is not None:
             from medgan.devices import announce_workers
 
             announce_workers(workers, worker_index)
-        recipe, run = _what_to_resume(recipe, resume, output)
-        if run is None:
-            settled = read_recipe(recipe, assignments)
-        elif recipe is None:
-            settled = reread_recipe(run.path, assignments)
-        else:
-            settled = read_recipe(recipe, assignments)
+        settled, run = _what_to_train(recipe, resume, output, assignments)
         quiet_tensorflow()
         with native_messages_hidden():
             import tensorflow  # noqa: F401  its start-up messages are nobody's business
@@ -93,9 +85,10 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
             _train(settled, run, output, as_json, quiet)
 
 
-def _what_to_resume(recipe, resume, output):
-    """Returns the recipe's name and the run folder to go on with, either of them or None."""
+def _what_to_train(recipe, resume, output, assignments):
+    """Returns the recipe and the run folder to go on with, None for a new one."""
     from medgan.errors import RecipeError
+    from medgan.recipe.reading import find_recipe, read_recipe, reread_recipe
     from medgan.run import RunFolder
 
     if resume is None:
@@ -103,15 +96,26 @@ def _what_to_resume(recipe, resume, output):
             raise RecipeError(
                 "Received neither a recipe nor --resume, expected one: medgan-train kgan."
             )
-        return recipe, None
-    if recipe is None and resume.endswith(".toml"):  # medgan-train --resume RECIPE
-        recipe, resume = resume, LATEST
+        return read_recipe(recipe, assignments), None
     if output is not None:
         raise RecipeError(
             f"Received --output {output} with --resume, which writes into the run's own folder. "
             "Leave it out, or name the run: --resume DIR."
         )
-    return recipe, RunFolder.unfinished() if resume == LATEST else RunFolder.open(resume)
+    if recipe is None and resume != LATEST and not pathlib.Path(resume).is_dir():
+        try:
+            find_recipe(resume)  # medgan-train --resume RECIPE
+        except RecipeError as error:
+            raise RecipeError(f"There is no run folder {resume}, expected one.") from error
+        recipe, resume = resume, LATEST
+    settled = None if recipe is None else read_recipe(recipe, assignments)
+    if resume != LATEST:
+        run = RunFolder.open(resume)
+    elif settled is None:
+        run = RunFolder.unfinished()
+    else:
+        run = RunFolder.unfinished(settled.name)
+    return settled or reread_recipe(run.path, assignments), run
 
 
 def _describe(experiment, console):
@@ -157,7 +161,7 @@ def _dry_run(recipe, as_json, quiet):
 
 def _train(recipe, run, output, as_json, quiet):
     from medgan.experiment import Experiment
-    from medgan.resume import check_fingerprint, digest, fingerprint
+    from medgan.resume import check_fingerprint, digest
     from medgan.tools.progress import console as make_console
 
     if run is not None and run.finished:
@@ -166,15 +170,11 @@ def _train(recipe, run, output, as_json, quiet):
             click.echo(json.dumps({**run.result(), "run": str(run.path)}))
         return
     experiment = Experiment(recipe)
-    found = fingerprint(recipe, experiment.pairs, experiment.precision)
     if run is not None:
-        check_fingerprint(run, found)
+        check_fingerprint(run, experiment.fingerprint)
+        experiment.devices.agree(checkpoints=digest(_steps(run)))
     experiment.check()
-    with _folder(recipe, experiment, run, output, found) as folder:
-        experiment.devices.agree(
-            **{part: digest(value) for part, value in found.items()},
-            checkpoints=digest(_steps(folder)),
-        )
+    with _folder(recipe, experiment, run, output) as folder:
         chief = experiment.devices.is_chief
         console = make_console(quiet or not chief)
         console.print(f"run folder: {folder.path}", highlight=False)
@@ -194,6 +194,7 @@ def _train(recipe, run, output, as_json, quiet):
 
 
 def _train_stages(experiment, run, console):
+    from medgan.errors import DivergedError
     from medgan.experiment import STAGES
     from medgan.tools.progress import StageProgress
     from medgan.training import StageTraining
@@ -202,36 +203,50 @@ def _train_stages(experiment, run, console):
         stage = experiment.stage(name)
         progress = StageProgress(name, stage.steps, console, experiment.rivals)
         training = StageTraining(experiment, stage, run, [progress])
+        again = f"medgan-train --resume {run.path}"
         try:
             training.train()
         except KeyboardInterrupt:
+            step = training.checkpoint.saved_step
             fail(
-                f"Interrupted; stage {name} is saved at step {training.checkpoint.saved_step}. "
-                f"Go on with: medgan-train --resume {run.path}",
+                f"Interrupted; stage {name} is saved at step {step}. Go on with: {again}",
                 INTERRUPTED,
             )
+        except DivergedError as error:
+            lower = (
+                f" Or go on from there with lower rates: {again} --set divergence.policy=rollback"
+            )
+            tried = experiment.recipe.tables.get("divergence", {}).get("policy") == "rollback"
+            raise DivergedError(f"{error}{'' if tried else lower}") from error
         finally:
             progress.close()
 
 
 @contextlib.contextmanager
-def _folder(recipe, experiment, run, output, found):
+def _folder(recipe, experiment, run, output):
     """The run folder, ready to train into; workers other than the chief get a passing one."""
+    from medgan.errors import MedganError
     from medgan.run import RunFolder
 
     if experiment.devices.is_chief:
         folder = RunFolder.create(recipe.name, output) if run is None else run
         with folder.locked():
             if run is None:
-                _write_beginnings(recipe, experiment, folder, found)
+                _write_beginnings(recipe, experiment, folder)
             else:
+                _write_recipe(recipe, folder)
                 _add_environment(experiment, folder)
             yield folder
         return
     with tempfile.TemporaryDirectory(prefix="medgan-worker-") as scratch:
-        if run is not None:
-            shutil.copytree(run.path, scratch, dirs_exist_ok=True)
-        yield RunFolder(scratch)
+        if run is not None:  # the chief changes none of these before all workers train
+            shutil.copytree(run.path / "checkpoints", pathlib.Path(scratch, "checkpoints"))
+            for log in run.path.glob("*.jsonl"):
+                shutil.copy(log, scratch)
+        try:
+            yield RunFolder(scratch)
+        except MedganError as error:
+            raise type(error)(str(error).replace(scratch, "the chief's run folder")) from error
 
 
 def _steps(run):
@@ -243,8 +258,17 @@ def _steps(run):
     return {name: found and found["step"] for name, found in notes.items()}
 
 
-def _write_beginnings(recipe, experiment, run, found):
+def _write_beginnings(recipe, experiment, run):
     from medgan.resume import write_fingerprint
+    from medgan.run import write_json
+
+    _write_recipe(recipe, run)
+    write_json(run.path / "environment.json", _environment(experiment))
+    write_json(run.path / "split.json", experiment.split.to_dict())
+    write_fingerprint(run, experiment.fingerprint)  # last: from here on the run can be resumed
+
+
+def _write_recipe(recipe, run):
     from medgan.run import write_atomically, write_json
 
     overrides = dict(recipe.overrides)
@@ -253,9 +277,6 @@ def _write_beginnings(recipe, experiment, run, found):
         overrides["data.root"] = str(pathlib.Path(recipe["data"]["root"]).expanduser().resolve())
     write_atomically(run.path / "recipe.toml", recipe.text)
     write_json(run.path / "overrides.json", overrides)
-    write_json(run.path / "environment.json", _environment(experiment))
-    write_json(run.path / "split.json", experiment.split.to_dict())
-    write_fingerprint(run, found)  # last: from here on the run can be resumed
 
 
 def _add_environment(experiment, run):

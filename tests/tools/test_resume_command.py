@@ -1,6 +1,5 @@
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from numpy.testing import assert_array_equal
 
 from medgan.experiment import Experiment
 from medgan.recipe import read_recipe
-from medgan.resume import fingerprint, write_fingerprint
+from medgan.recipe.reading import reread_recipe
+from medgan.resume import check_fingerprint, fingerprint, write_fingerprint
 from medgan.run import RunFolder, write_json
 from medgan.tools.train import main
 from medgan.training import StageTraining
@@ -39,7 +39,7 @@ def begin(folder, settings):
     write_json(folder / "overrides.json", recipe.overrides)
     write_json(folder / "environment.json", {})
     run = RunFolder(folder)
-    write_fingerprint(run, fingerprint(recipe, experiment.pairs, experiment.precision))
+    write_fingerprint(run, experiment.fingerprint)
     return experiment, run
 
 
@@ -170,21 +170,31 @@ def test_what_cannot_be_resumed_is_said(tmp_path, monkeypatch, begun):
     assert "neither a recipe nor --resume" in failed([])
     assert "with --resume" in failed(["--resume", str(begun.path), "--output", "x"])
     assert "not a run folder" in failed(["--resume", str(tmp_path)])
+    assert "no run folder kgam" in failed(["--resume", "kgam"])
     (begun.path / "fingerprint.json").unlink()
     assert "Cannot compare with" in failed(["--resume", str(begun.path)])
 
 
-def test_latest_unfinished_run_is_found_also_before_a_recipe(begun, settings, monkeypatch):
-    from medgan.tools import train as command
+@pytest.mark.parametrize(
+    "words", [("kgan", "latest unfinished run"), (None, "kgan"), (None, "latest unfinished run")]
+)
+def test_latest_unfinished_run_of_the_recipe_is_found(begun, words):
+    from medgan.tools.train import _what_to_train
 
-    path = pathlib.Path(command.__file__).parents[1] / "recipes" / "kgan.toml"
-    if not path.exists():
-        pytest.skip("medgan is installed, not checked out")
     later = begun.path.with_name("two")
     shutil.copytree(begun.path, later)
     RunFolder(later).finish({})
-    recipe, run = command._what_to_resume(None, str(path), None)
-    assert (recipe, run.path.resolve()) == (str(path), begun.path.resolve())
+    other = begun.path.parents[1] / "other" / "three"
+    if words[0] or words[1] == "kgan":
+        shutil.copytree(begun.path, other)
+    recipe, run = _what_to_train(*words, None, ())
+    assert recipe.name == "kgan"
+    assert run.path.resolve() == begun.path.resolve()
+
+
+def test_what_is_done_about_a_divergence_may_change(begun):
+    recipe, run = reread_recipe(begun.path, ["divergence.policy=rollback"]), begun
+    check_fingerprint(run, Experiment(recipe).fingerprint)
 
 
 def test_interrupted_run_is_saved_and_goes_on(tmp_path, settings):
