@@ -6,8 +6,9 @@ Trains a short recipe once without interruption. Then trains it again, kills the
 random moment (every second time in the very moment in which a checkpoint is being written), resumes
 it with `medgan-train --resume`, and so on; when a run comes to its end it is compared and a new one
 begins, until there were enough kills. Compared bit for bit are all variables of every stage's last
-checkpoint (weights, both optimizers, seeds), the weights of the three networks, and the lines of
-`metrics.jsonl`. The exit code is 1 if anything differs.
+and best checkpoint (weights, both optimizers, seeds), the weights of its network and of the best
+one, what is said of the best one, and the lines of `metrics.jsonl`. The exit code is 1 if anything
+differs.
 """
 
 import argparse
@@ -95,24 +96,43 @@ def arrays(path):
         return [np.load(archive.open(name)) for name in names]
 
 
+def weights(path):
+    """All weights of a network."""
+    import keras
+
+    import medgan.layers  # noqa: F401  what the networks are made of
+
+    return keras.models.load_model(path).get_weights()
+
+
+def different_arrays(name, read, one, other):
+    """In words, what differs between the files of a name in two run folders."""
+    missing = [f"{run / name} is not there" for run in (one, other) if not (run / name).exists()]
+    if missing:
+        return missing
+    pairs = [read(run / name) for run in (one, other)]
+    if len(pairs[0]) != len(pairs[1]) or not pairs[0]:
+        return [f"{name}: {len(pairs[0])} and {len(pairs[1])} arrays"]
+    return [
+        f"{name}: array {index}"
+        for index, (a, b) in enumerate(zip(*pairs, strict=True))
+        if a.tobytes() != b.tobytes()
+    ]
+
+
 def differences(one, other):
     """In words, what differs between two run folders."""
     said = []
     for stage in STAGES:
-        pairs = [arrays(run / "checkpoints" / stage / "last.npz") for run in (one, other)]
-        if len(pairs[0]) != len(pairs[1]) or not pairs[0]:
-            said.append(f"{stage}: {len(pairs[0])} and {len(pairs[1])} variables")
-        for index, (a, b) in enumerate(zip(*pairs, strict=False)):
-            if a.tobytes() != b.tobytes():
-                said.append(f"{stage}: variable {index} of the checkpoint")
-        import keras
-
-        import medgan.layers  # noqa: F401  what the networks are made of
-
-        networks = [keras.models.load_model(run / f"{stage}.keras") for run in (one, other)]
-        for a, b in zip(*(network.get_weights() for network in networks), strict=True):
-            if a.tobytes() != b.tobytes():
-                said.append(f"{stage}: weights of the network")
+        folder = f"checkpoints/{stage}"
+        for name in (f"{folder}/last.npz", f"{folder}/best.npz"):
+            said += different_arrays(name, arrays, one, other)
+        for name in (f"{stage}.keras", f"{folder}/best.keras"):
+            said += different_arrays(name, weights, one, other)
+        paths = [run / folder / "best.json" for run in (one, other)]
+        texts = [path.read_text() if path.exists() else None for path in paths]
+        if None in texts or texts[0] != texts[1]:
+            said.append(f"{folder}/best.json: {texts[0]} and {texts[1]}")
     lines = [(run / "metrics.jsonl").read_text().splitlines() for run in (one, other)]
     if lines[0] != lines[1]:
         said.append(f"metrics.jsonl: {len(lines[0])} and {len(lines[1])} lines")

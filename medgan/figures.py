@@ -1,9 +1,12 @@
 """Figures as PNG files: fused images side by side, and losses over the steps."""
 
+import contextlib
 import os
 import pathlib
 
 import numpy as np
+
+from medgan.errors import MedganError
 
 
 def _save(figure, path):
@@ -13,8 +16,13 @@ def _save(figure, path):
     try:
         figure.savefig(temporary, dpi=110, bbox_inches="tight", facecolor="white")
         os.replace(temporary, path)
+    except OSError as error:
+        raise MedganError(
+            f"Cannot write {path}: {error.strerror or error}. Free space or choose another folder."
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def comparison_figure(columns, path, rows=None):
@@ -27,6 +35,9 @@ def comparison_figure(columns, path, rows=None):
             differ if a list is given.
         path: PNG file to write.
         rows: names of the rows, or None.
+
+    Raises:
+        MedganError: if the file cannot be written; `path` is as it was.
     """
     from matplotlib.figure import Figure
 
@@ -61,6 +72,9 @@ def loss_figure(stages, path, equilibria=None):
         path: PNG file to write.
         equilibria: title to the discriminator's loss at equilibrium, drawn as a line; a stage
             without one has none.
+
+    Raises:
+        MedganError: if the file cannot be written; `path` is as it was.
     """
     from matplotlib.figure import Figure
 

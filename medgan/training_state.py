@@ -23,9 +23,32 @@ class DamagedCheckpoint(MedganError):
 
 
 def optimizers_of(model):
-    """The optimizers that are attributes of a model, as (attribute, optimizer), by name."""
+    """The optimizers that a model holds, as (name, optimizer), each once, in a fixed order.
+
+    Those that are attributes come first, by name, such as `optimizer`; then those in a list, a
+    tuple or a dict that is an attribute, such as `optimizers[0]` and `optimizers['critic']`.
+    Containers in containers are not searched.
+    """
     attributes = sorted(vars(model).items())
-    return [(n, value) for n, value in attributes if isinstance(value, keras.optimizers.Optimizer)]
+    held = [
+        (f"{name}[{key!r}]", value)
+        for name, container in attributes
+        if not name.startswith("_self_")  # where TensorFlow lists what it tracks
+        for key, value in _items(container)
+    ]
+    seen, found = set(), []
+    for name, value in attributes + held:
+        if isinstance(value, keras.optimizers.Optimizer) and id(value) not in seen:
+            seen.add(id(value))
+            found.append((name, value))
+    return found
+
+
+def _items(container):
+    """Keys and values of a dict, indices and values of a list or tuple, nothing of others."""
+    if isinstance(container, dict):
+        return sorted(container.items(), key=lambda item: repr(item[0]))
+    return enumerate(container) if isinstance(container, list | tuple) else ()
 
 
 def variables_of(model):

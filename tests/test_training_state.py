@@ -14,6 +14,7 @@ from medgan.errors import RecipeError
 from medgan.training_state import (
     DamagedCheckpoint,
     load_state,
+    optimizers_of,
     read_notes,
     save_state,
     step_of,
@@ -89,6 +90,43 @@ def test_everything_that_moves_is_there_once():
     assert [name.split("/")[0] for name in names[-20:]].count("second_optimizer") >= 10
     for text in ("average", "momentum", "dynamic_scale", "seed_generator", "iteration"):
         assert any(text in name for name in names), text
+
+
+def test_optimizers_in_containers_are_there_once():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    one, two, three, four = (keras.optimizers.SGD(0.1, momentum=0.5) for _ in range(4))
+    model.critics = {"b": one, "a": two, "rate": 0.1}
+    model.all_optimizers = [model.optimizer, three, "none"]
+    model.frozen = (four, [keras.optimizers.SGD()])
+    found = optimizers_of(model)
+    assert [name for name, _ in found] == [
+        "optimizer",
+        "all_optimizers[1]",
+        "critics['a']",
+        "critics['b']",
+        "frozen[0]",
+    ]
+    expected = [model.optimizer, three, two, one, four]
+    assert all(optimizer is wanted for (_, optimizer), wanted in zip(found, expected, strict=True))
+
+
+def test_state_of_optimizers_in_containers_comes_back(tmp_path):
+    def model():
+        made = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        made.compile("sgd", "mse")
+        made.players = [keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.2)]
+        for optimizer in (made.optimizer, *made.players):
+            optimizer.build(made.trainable_variables)
+        return made
+
+    trained, other = shaken(model()), model()
+    save_state(tmp_path / "state.npz", trained, {})
+    load_state(tmp_path / "state.npz", other)
+    for ours, theirs in zip(trained.players, other.players, strict=True):
+        assert len(ours.variables) == 6  # iteration, rate, two moments of two variables
+        for variable, restored in zip(ours.variables, theirs.variables, strict=True):
+            assert_array_equal(variable.numpy(), restored.numpy())
 
 
 def test_state_comes_back_bit_for_bit_in_another_model(saved):

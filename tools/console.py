@@ -22,7 +22,8 @@ def one_line_errors():
     except MedganError as error:
         fail(" ".join(str(error).split()), error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if error.errno not in (*full, errno.EACCES, errno.EROFS):
             raise
         where = f" {error.filename}" if error.filename else ""
         fail(f"Cannot write{where}: {error.strerror}. Free space or choose another folder.", 1)

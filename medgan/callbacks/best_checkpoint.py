@@ -1,5 +1,7 @@
 """The checkpoint of the best validation so far."""
 
+import concurrent.futures
+import json
 import pathlib
 
 import keras
@@ -16,6 +18,9 @@ class BestCheckpoint(Monitor):
     Put it behind the report that logs the score. Which way is better is known for the scores of
     `medgan.metrics`. Of equal ones the older stays; NaN never wins; epochs without the score pass.
     Beside the model lies a JSON file of the same name: monitor, value, step and epoch.
+
+    Where `Checkpoint` goes back to before the best that lies there, both files are removed and the
+    best is forgotten: a replay of the same steps writes them again, any other way its own best.
 
     Where `AveragedWeights` stands before it, what is scored and kept are the averaged weights. Keep
     a network then: a trainer saved with its averages put in cannot go on training from its
@@ -66,11 +71,40 @@ class BestCheckpoint(Monitor):
         super().on_train_begin(logs)
         self._kept()
 
+    def set_state(self, state):
+        """Goes on from a state of `get_state`; a best of later steps goes."""
+        super().set_state(state)
+        described = self.path.with_suffix(".json")
+        if self.best is None or _step_in(described) > self.best_step:
+            self.path.unlink(missing_ok=True)
+            described.unlink(missing_ok=True)
+        if not self.path.exists():
+            self.best = self.best_step = None
+
     def react(self, improved, value, epoch):
         """Saves an improvement."""
         if improved:
             kept = self._kept()
-            kept = full_precision(kept) if self.network else kept
+            kept = _plain(kept) if self.network else kept
             save_atomically(kept, self.path, "the best before")
             said = {"monitor": self.monitor, "value": value, "step": self.best_step, "epoch": epoch}
             write_json(self.path.with_suffix(".json"), said)
+
+
+def _step_in(path):
+    """The step that a description names, or -1 where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["step"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return -1
+
+
+def _plain(network):
+    """The network in float32 and, if it must be rebuilt for that, on no strategy's devices."""
+    import tensorflow as tf
+
+    if not tf.distribute.has_strategy():
+        return full_precision(network)
+    # TensorFlow has no way out of a strategy's scope but another thread: scopes are of one thread.
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        return other.submit(full_precision, network).result()

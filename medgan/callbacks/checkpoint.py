@@ -34,6 +34,10 @@ class Checkpoint(keras.callbacks.Callback):
     Keras draws its own shuffles anew. `EarlyStopping(restore_best_weights=True)` loses the best
     weights of before; `best.npz` and `BestCheckpoint` keep them.
 
+    Of the loggers, `JSONLines`, `TensorBoard` and `LossCurves` of `medgan.callbacks` have every
+    epoch once, if they are among `callbacks`. Keras's `CSVLogger` starts its file anew without
+    `append=True`; with it, lines written after the last checkpoint are there twice after a kill.
+
     Args:
         directory: folder of the files, made when the first is saved.
         every: number of epochs between two checkpoints.

@@ -84,9 +84,11 @@ class CheckpointFolder:
                 self.best.unlink(missing_ok=True)
             elif keep_last and self.last.exists():
                 _name_again(self.last, self.previous)
-            os.replace(new, self.last)
             if is_best:
-                _name_again(self.last, self.best)
+                # Before it is the last: whoever is killed here replays these steps and names their
+                # best anew. The other way round, the best would be the last and never be named.
+                _name_again(new, self.best)
+            os.replace(new, self.last)
             flush_folder(self.path)
 
     def end_with(self, path, step):

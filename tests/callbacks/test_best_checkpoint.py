@@ -5,9 +5,12 @@ import os
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose
 
-from medgan.callbacks import BestCheckpoint
+from medgan import precision
+from medgan.callbacks import BestCheckpoint, Checkpoint
+from medgan.callbacks.save_atomically import save_atomically
 from medgan.errors import MedganError
 from medgan.losses import StructuralFusionLoss
 from medgan.models import FusionGAN
@@ -164,3 +167,80 @@ def test_description_that_cannot_be_written_is_explained(tmp_path, monkeypatch):
     with pytest.raises(MedganError, match=r"Cannot write .*best\.json: No space left"):
         validate(callback, [0.1])
     assert [path.name for path in tmp_path.iterdir()] == ["best.keras"]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_going_back_to_before_the_best_forgets_it(tmp_path):
+    callback = watched(BestCheckpoint(tmp_path / "best.keras"))
+    validate(callback, [0.5])
+    state = callback.get_state()
+    validate(callback, [0.5, 0.7])  # of step 20
+    callback.set_state(state)
+    assert names(tmp_path) == [] and (callback.best, callback.best_step) == (None, None)
+    validate(callback, [0.4])
+    assert json.loads((tmp_path / "best.json").read_text())["value"] == 0.4
+    assert kept(tmp_path / "best.keras") == 0
+
+
+def test_going_back_behind_the_best_keeps_it(tmp_path):
+    callback = watched(BestCheckpoint(tmp_path / "best.keras"))
+    validate(callback, [0.5, 0.7])
+    state = callback.get_state()
+    validate(callback, [0.1, 0.2, 0.3])
+    callback.set_state(state)
+    assert names(tmp_path) == ["best.json", "best.keras"]
+    assert (callback.best, callback.best_step) == (0.7, 20)
+    validate(callback, [0.6])
+    assert kept(tmp_path / "best.keras") == 1
+
+
+def test_going_back_to_before_the_first_best_removes_it(tmp_path):
+    callback = watched(BestCheckpoint(tmp_path / "best.keras"))
+    state = callback.get_state()
+    validate(callback, [0.5])
+    callback.set_state(state)
+    assert names(tmp_path) == []
+
+
+def test_rolled_back_training_keeps_no_best_of_the_steps_that_are_gone(tmp_path):
+    best = BestCheckpoint(tmp_path / "best.keras")
+    scores = [0.3, 0.9]
+    report = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(val_ssim_head=scores[epoch])
+    )
+    checkpoint = Checkpoint(tmp_path / "checkpoints", callbacks=[best])
+    trained = model()
+    callbacks = [report, best, checkpoint]
+    trained.fit(X, X, epochs=2, verbose=0, callbacks=callbacks)
+    assert json.loads((tmp_path / "best.json").read_text())["value"] == 0.9
+    checkpoint.roll_back(trained, lambda notes: notes["epoch"] == 1)
+    scores[1] = 0.2
+    trained.fit(X, X, epochs=2, verbose=0, callbacks=callbacks)
+    said = json.loads((tmp_path / "best.json").read_text())
+    assert (said["value"], said["step"], best.best) == (0.2, 2, 0.2)
+
+
+def test_inside_a_strategy_what_is_kept_is_on_no_replica(tmp_path, two_replicas, monkeypatch):
+    saved = []
+
+    def save(network, path, previous):
+        saved.append(network)
+        save_atomically(network, path, previous)
+
+    monkeypatch.setattr("medgan.callbacks.best_checkpoint.save_atomically", save)
+    with two_replicas.scope(), precision.policy("mixed_bfloat16"):
+        trainer = gan()
+        callback = BestCheckpoint(tmp_path / "best.keras", network="generator")
+        callback.set_model(trainer)
+        callback.on_train_begin()
+        callback.on_epoch_end(0, {"val_ssim_head": 0.5})
+    assert isinstance(trainer.generator.weights[0].value, tf.distribute.DistributedValues)
+    (network,) = saved
+    assert not any(isinstance(w.value, tf.distribute.DistributedValues) for w in network.weights)
+    assert network.layers[-1].compute_dtype == "float32"
+    loaded = keras.saving.load_model(tmp_path / "best.keras").get_weights()
+    for ours, trained in zip(loaded, trainer.generator.weights, strict=True):
+        assert_allclose(ours, trained.numpy(), atol=0)

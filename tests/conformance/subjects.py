@@ -51,13 +51,14 @@ class Trainer:
     Attributes:
         name: class, and a variant in brackets.
         make: builds it from an augmentation; its networks follow the global dtype policy.
-        data: builds `(x, y)` of a number of images; y is None where there is no target.
+        data: builds `(x, y)` of a number of images, uniform numbers or what another `draw` gives;
+            y is None where there is no target.
         metric: builds a metric of what the trainer compares.
     """
 
     name: str
     make: Callable[..., keras.Model]
-    data: Callable[[int], tuple[np.ndarray, np.ndarray | None]]
+    data: Callable[..., tuple[np.ndarray, np.ndarray | None]]
     metric: Callable[[], keras.metrics.Metric]
 
     public_name = Subject.public_name
@@ -355,12 +356,12 @@ def _distilling_translation(augmentation=None):
     )
 
 
-def _pairs_of_sources(count):
-    return draw(count, 24, 24, 2), None
+def _pairs_of_sources(count, draw=draw, side=24):
+    return draw(count, side, side, 2), None
 
 
-def _sources_and_target(count):
-    return draw(count, 24, 24, 2), draw(count, 24, 24, 1, seed=1)
+def _sources_and_target(count, draw=draw, side=24):
+    return draw(count, side, side, 2), draw(count, side, side, 1, seed=1)
 
 
 TRAINERS = [
@@ -389,6 +390,7 @@ EXCEPTIONS = {
     "Cautions": "no Keras object: sentences about a table",
     "Score": "no Keras object: an entry of a table",
     "compiled": "changes how a network runs, makes none",
+    "full_precision": "converts a network; tests/networks/test_full_precision.py",
     "inception_encoder": "wants a file of weights; tests/networks/test_inception_encoder.py",
     "multiply_accumulates": "counts, returns no network",
 }

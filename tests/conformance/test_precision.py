@@ -10,14 +10,21 @@ from subjects import (
     METRICS,
     NETWORKS,
     TRAINERS,
+    black_and_white,
     computing_in,
     loss_values,
 )
 
 HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 POLICIES = ("mixed_float16", "mixed_bfloat16")
-# Half precision keeps 11 or 8 bits; a network rounds in each of its layers.
-DISTANCE = {"mixed_float16": 0.01, "mixed_bfloat16": 0.08}
+# Half precision keeps 11 or 8 bits. A network rounds in each of its layers: ten roundings are
+# allowed. The farthest are terms that compare a teacher with a student (soft labels, relations):
+# both rounded, and what is left of their difference is small. In bfloat16 those differ by up to
+# 0.016, other terms by 0.009; single layers and whole networks by 0.009.
+DISTANCE = {"mixed_float16": 0.005, "mixed_bfloat16": 0.04}
+
+# What a trainer is given: black and white images, and wide ones, used to overflow.
+IMAGES = {"ordinary": {}, "black and white": {"draw": black_and_white, "side": 64}}
 
 halves = pytest.mark.parametrize("half", HALVES)
 policies = pytest.mark.parametrize("policy", POLICIES)
@@ -29,16 +36,19 @@ def rounded(inputs, half):
     return [tf.constant(v) for v in low], [tf.constant(v.astype("float32")) for v in low]
 
 
-def _kinds(subjects):
-    return [
-        pytest.param(subject, kind, id=f"{subject}-{kind}")
-        for subject in subjects
+# bfloat16 has the range of float32: what overflows in float16 is nothing special in it.
+loss_inputs = pytest.mark.parametrize(
+    "subject, kind, half",
+    [
+        pytest.param(subject, kind, half, id=f"{subject}-{kind}-{half}")
+        for subject in LOSSES
         for kind in subject.inputs
-    ]
+        for half in (HALVES if kind == "ordinary" else ["float16"])
+    ],
+)
 
 
-@halves
-@pytest.mark.parametrize("subject, kind", _kinds(LOSSES))
+@loss_inputs
 def test_a_loss_computes_in_float32_whatever_it_is_given(subject, kind, half):
     loss = subject.make()
     low, high = rounded(subject.inputs[kind](), half)
@@ -49,8 +59,7 @@ def test_a_loss_computes_in_float32_whatever_it_is_given(subject, kind, half):
         assert_allclose(values[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-@halves
-@pytest.mark.parametrize("subject, kind", _kinds(LOSSES))
+@loss_inputs
 def test_gradients_of_a_loss_are_finite(subject, kind, half):
     loss = subject.make()
     low, high = rounded(subject.inputs[kind](), half)
@@ -104,10 +113,11 @@ def test_a_network_returns_float32_near_its_float32_self(subject, policy):
     assert np.isfinite(result).all()
     for variable in network.trainable_variables:
         assert variable.dtype == "float32"
-    assert_allclose(result, subject.make()(*inputs), atol=2 * DISTANCE[policy])
+    assert_allclose(result, subject.make()(*inputs), atol=DISTANCE[policy])
 
 
 def compiled(subject, policy):
+    """A trainer whose first steps do not overflow: with the usual scale the first are left out."""
     with computing_in(policy):
         trainer = subject.make()
     trainer.compile(
@@ -116,36 +126,42 @@ def compiled(subject, policy):
         metrics=[subject.metric()],
         run_eagerly=True,
     )
+    for optimizer in (trainer.optimizer, trainer.discriminator_optimizer):
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        assert scaled == (policy == "mixed_float16")
+        if scaled:
+            optimizer.dynamic_scale.assign(8.0)
     return trainer
 
 
 @pytest.fixture(scope="module")
 def in_float32():
-    """Logs of each trainer's first step."""
+    """Logs of each trainer's first step, by trainer and kind of images."""
     return {
-        subject.name: compiled(subject, "float32").train_on_batch(
-            *subject.data(2), return_dict=True
+        (subject.name, kind): compiled(subject, "float32").train_on_batch(
+            *subject.data(2, **images), return_dict=True
         )
         for subject in TRAINERS
+        for kind, images in IMAGES.items()
     }
 
 
 @policies
+@pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("subject", TRAINERS, ids=str)
-def test_a_trainer_is_near_its_float32_self(subject, policy, in_float32):
+def test_a_trainer_is_near_its_float32_self(subject, kind, policy, in_float32):
     trainer = compiled(subject, policy)
-    for optimizer in (trainer.optimizer, trainer.discriminator_optimizer):
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        assert scaled == (policy == "mixed_float16")
-    before = trainer.get_weights()
-    logs = trainer.train_on_batch(*subject.data(2), return_dict=True)
-    expected = in_float32[subject.name]
+    before = [variable.numpy() for variable in trainer.trainable_variables]
+    data = subject.data(2, **IMAGES[kind])
+    logs = trainer.train_on_batch(*data, return_dict=True)
+    expected = in_float32[subject.name, kind]
     assert logs.keys() == expected.keys()
     for name, value in logs.items():
         assert np.isfinite(value), name
-        assert_allclose(value, expected[name], rtol=3 * DISTANCE[policy], err_msg=name)
-    for _ in range(2):
-        trainer.train_on_batch(*subject.data(2))
+        assert_allclose(value, expected[name], rtol=DISTANCE[policy], err_msg=name)
+    trainer.train_on_batch(*data)
+    assert int(trainer.optimizer.iterations) == 2
+    assert int(trainer.discriminator_optimizer.iterations) == 2 * trainer.discriminator_steps
     assert all(np.isfinite(weight).all() for weight in trainer.get_weights())
-    moved = [not np.array_equal(a, b) for a, b in zip(before, trainer.get_weights(), strict=True)]
-    assert any(moved)
+    after = [variable.numpy() for variable in trainer.trainable_variables]
+    assert all(not np.array_equal(*pair) for pair in zip(before, after, strict=True))

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_array_equal
-from subjects import TRAINERS, computing_in, one_of_each
+from subjects import TRAINERS, computing_in
 
 from medgan.callbacks import Checkpoint
 from medgan.layers import DiffAugment
@@ -49,7 +49,11 @@ def fitted(subject, policy, seed, epochs, directory):
 
 @pytest.mark.parametrize(
     "subject, policy",
-    [(subject, "float32") for subject in one_of_each(TRAINERS)] + [(TRAINERS[0], "mixed_float16")],
+    [
+        (TRAINERS[0], "mixed_float16"),  # everything of float32, and two loss scales
+        (TRAINERS[-1], "float32"),
+        (TRAINERS[-1], "mixed_bfloat16"),
+    ],
     ids=str,
 )
 def test_resumed_equals_uninterrupted_bit_for_bit(subject, policy, tmp_path):
