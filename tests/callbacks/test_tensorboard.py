@@ -36,7 +36,7 @@ def steps(folder, tag):
     for path in sorted((folder / "board").rglob("*tfevents*")):
         for event in event_file_loader.EventFileLoader(str(path)).Load():
             found += [event.step for value in event.summary.value if value.tag == tag]
-    return found
+    return sorted(found)  # two files of one second have no order
 
 
 def files(folder):

@@ -7,6 +7,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -146,6 +147,15 @@ def test_same_seed_trains_the_same_teacher(finished, tmp_path, tiny):
     )
 
 
+@pytest.fixture
+def eager_steps():
+    """A step or two: tracing them would cost more than it saves."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eager_steps")
 def test_dry_run_reports_sizes_and_time_and_writes_nothing(tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["kgan", *arguments(), "--dry-run", "--json"])
@@ -170,6 +180,7 @@ def test_unknown_recipe_leaves_with_2():
     assert "kgan" in failed(["kgam"], 2)
 
 
+@pytest.mark.usefixtures("eager_steps")
 def test_unknown_key_of_a_network_leaves_with_2(tmp_path):
     text = pathlib.Path(__file__).resolve().parents[2].joinpath("recipes/kgan.toml").read_text()
     path = tmp_path / "mine.toml"
@@ -260,6 +271,7 @@ def test_output_that_holds_a_run_is_kept(finished, arguments):
     assert (run / "scores.json").read_bytes() == before
 
 
+@pytest.mark.usefixtures("eager_steps")
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_diverging_losses_leave_with_4(tmp_path, arguments):
     changes = arguments("teacher.adversarial_weight=1e39")
