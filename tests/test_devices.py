@@ -200,6 +200,7 @@ except MedganError as error:
 """
 
 
+@pytest.mark.slow
 def test_two_workers_agree_share_batches_and_miss_each_other():
     addresses = []
     for _ in range(2):

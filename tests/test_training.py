@@ -70,6 +70,7 @@ def test_rollback_goes_back_lowers_the_rates_and_says_so(tmp_path, tiny):
     assert started.checkpoint.newest()["learning_rate_factor"] == 0.5
 
 
+@pytest.mark.slow
 def test_a_second_rollback_past_the_first_counts_from_the_rate_that_it_finds(tmp_path, tiny):
     poison = Poison(3, 4)  # both right behind the checkpoint of step 2
     training(tmp_path, tiny, poison, "divergence.policy=rollback").train()

@@ -3,7 +3,6 @@
 `name` begins with the name of the class or function, so that `test_complete.py` finds it.
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -68,17 +67,6 @@ class Trainer:
 def one_of_each(subjects):
     """The last of the variants of each class or function, for checks that take long."""
     return list({subject.public_name: subject for subject in subjects}.values())
-
-
-@contextlib.contextmanager
-def computing_in(policy):
-    """Sets the dtype policy, and puts the old one back."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def draw(*shape, seed=0):

@@ -19,6 +19,7 @@ def with_jax(jax_process):
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
 def test_jax_gives_the_values_of_tensorflow(subject, with_jax):
     expected, received = collected(subject), with_jax[subject.name]

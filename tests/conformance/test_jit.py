@@ -50,6 +50,7 @@ def test_a_compiled_network_is_the_network(subject):
 
 
 # XLA takes long to compile a step: the base is the same for all, and JAX compiles each with XLA.
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", TRAINERS[:1], ids=str)
 def test_a_compiled_step_is_the_step(subject):
     logs, weights = [], []

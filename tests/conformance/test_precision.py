@@ -11,9 +11,10 @@ from subjects import (
     NETWORKS,
     TRAINERS,
     black_and_white,
-    computing_in,
     loss_values,
 )
+
+from medgan import precision
 
 HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 POLICIES = ("mixed_float16", "mixed_bfloat16")
@@ -91,7 +92,7 @@ def test_a_layer_is_near_its_float32_self(subject, policy):
     inputs = subject.ordinary()
     inputs = list(inputs) if len(inputs) > 1 else inputs[0]
     layer = subject.make()
-    with computing_in(policy):
+    with precision.policy(policy):
         low = subject.make()
     for either in (layer, low):
         either(inputs)  # has its weights now
@@ -106,7 +107,7 @@ def test_a_layer_is_near_its_float32_self(subject, policy):
 @pytest.mark.parametrize("subject", NETWORKS, ids=str)
 def test_a_network_returns_float32_near_its_float32_self(subject, policy):
     inputs = subject.ordinary()
-    with computing_in(policy):
+    with precision.policy(policy):
         network = subject.make()
     result = network(*inputs)
     assert result.dtype == "float32"
@@ -118,7 +119,7 @@ def test_a_network_returns_float32_near_its_float32_self(subject, policy):
 
 def compiled(subject, policy):
     """A trainer whose first steps do not overflow: with the usual scale the first are left out."""
-    with computing_in(policy):
+    with precision.policy(policy):
         trainer = subject.make()
     trainer.compile(
         keras.optimizers.SGD(1e-3),

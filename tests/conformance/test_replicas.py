@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
-from subjects import METRICS, TRAINERS, computing_in, one_of_each
+from subjects import METRICS, TRAINERS, one_of_each
 
+from medgan import precision
 from medgan.layers import DiffAugment
 from medgan.training_state import variables_of
 
@@ -32,7 +33,7 @@ def scaled():
 def fitted(subject, strategy, optimizer, run_eagerly=False, policy="float32"):
     """A trainer after two steps of four images, and what it logged."""
     with contextlib.nullcontext() if strategy is None else strategy.scope():
-        with computing_in(policy):
+        with precision.policy(policy):
             trainer = subject.make(DiffAugment(seed=3))
         trainer.compile(
             optimizer(),
@@ -80,6 +81,7 @@ def test_two_replicas_train_as_one(subject, optimizer, two_replicas):
         assert np.abs(learned(alone)[player] - start).max() > 1e-3, player
 
 
+@pytest.mark.slow
 def test_two_replicas_train_as_one_in_half_precision(two_replicas):
     subject = TRAINERS[0]
     alone, logs = fitted(subject, None, scaled, policy="mixed_float16")

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_array_equal
-from subjects import TRAINERS, computing_in
+from subjects import TRAINERS
 
+from medgan import precision
 from medgan.callbacks import Checkpoint
 from medgan.layers import DiffAugment
 from medgan.training_state import variables_of
@@ -12,7 +13,7 @@ from medgan.training_state import variables_of
 
 def made(subject, policy, seed):
     """A trainer with everything that a step moves; each seed has other draws and weights."""
-    with computing_in(policy):
+    with precision.policy(policy):
         trainer = subject.make(DiffAugment(seed=seed))
     for variable in trainer.weights:
         if variable.trainable:
