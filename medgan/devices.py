@@ -261,9 +261,10 @@ class Devices:
 
 
 def deterministic():
-    """Makes equal runs end with equal weights, bit for bit, on GPUs too.
+    """Asks the backend for operations that give equal results in equal runs, bit for bit.
 
-    On a CPU they do without this. On a GPU it costs time: gradients of convolutions and of
+    Short runs on a CPU are equal without this; long ones on busy cores differed once, in the
+    rounding of a sum after 90 steps. On a GPU it costs time: gradients of convolutions and of
     resizing use slower kernels, and TensorFlow refuses the few operations that have none. To be
     called before anything is computed.
 
