@@ -227,7 +227,7 @@ class Devices:
         """Around `fit`: the loss of a worker ends in one line instead of waiting for ever.
 
         Measured with TensorFlow 2.21, two processes on one machine: killed or ended with an error,
-        the chief is missed within 2 seconds, another worker within 16; stopped but not ended,
+        the chief is missed within 5 seconds, another worker within 16; stopped but not ended,
         either within 17. Then `fit` raises. Should it not, a watchdog ends the process after 45.
 
         Raises:

@@ -55,9 +55,8 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
     stages: the teacher, the student with distillation, and the same student without it for as many
     steps. The end is a table on patients that no training saw.
 
-    A run that was cut off goes on with --resume, exactly: on the same machine it ends with the
-    weights of a run that was not. RECIPE and --set may be left out then; given, they must be those
-    of the run.
+    A run that was cut off goes on with --resume as if it had not been. RECIPE and --set may be left
+    out then; given, they must be those of the run.
 
     Exit codes: 0 done, 1 failed, 2 usage or recipe, 3 data, 4 diverged, 130 interrupted.
 
@@ -203,7 +202,8 @@ def _train_stages(experiment, run, console):
         stage = experiment.stage(name)
         progress = StageProgress(name, stage.steps, console, experiment.rivals)
         training = StageTraining(experiment, stage, run, [progress])
-        again = f"medgan-train --resume {run.path}"
+        named = run.path if experiment.devices.is_chief else "DIR, the chief's run folder"
+        again = f"medgan-train --resume {named}"
         try:
             training.train()
         except KeyboardInterrupt:

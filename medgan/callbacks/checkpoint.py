@@ -140,11 +140,6 @@ class Checkpoint(keras.callbacks.Callback):
         """The batch to begin the data with: that behind the newest whole checkpoint, or 0."""
         return ((self.newest() if self.resume else None) or {"batches": 0})["batches"]
 
-    @property
-    def first_epoch(self):
-        """The epoch to begin with: that behind the newest whole checkpoint, or 0."""
-        return ((self.newest() if self.resume else None) or {"epoch": 0})["epoch"]
-
     # Going back.
 
     def restore(self, model, only=None):

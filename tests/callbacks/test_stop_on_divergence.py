@@ -133,6 +133,11 @@ def test_weights_that_are_not_trained_are_not_looked_at():
     callback.model.trainable = False
     callback.model.layers[-1].kernel.assign([[1.0], [np.nan]])
     callback.on_epoch_end(0)
+    again = StopOnDivergence()
+    callback.model.trainable = True
+    again.set_model(callback.model)
+    with pytest.raises(DivergedError, match="not finite"):
+        again.on_epoch_end(0)
 
 
 def test_what_is_trained_may_change_between_two_trainings():
