@@ -2,11 +2,11 @@
 
 import json
 import logging
-import os
 import pathlib
 
 import keras
 
+from medgan.run import write_atomically
 from medgan.training_state import step_of
 
 _logger = logging.getLogger(__name__)
@@ -16,8 +16,9 @@ class JSONLines(keras.callbacks.Callback):
     """Appends one JSON object per epoch to a file: step, epoch, every log, and what you add.
 
     Numbers that are not finite become null, so that every line is valid JSON. The state that
-    `Checkpoint` keeps is the size of the file: a training that resumes cuts off what was written
-    after its checkpoint, so that every epoch is there once.
+    `Checkpoint` keeps is the number of its lines, those with the same `extra`: a training that
+    resumes cuts off its own lines from after its checkpoint, so that every epoch is there once, and
+    leaves alone what other stages wrote into the same file.
 
     Args:
         path: file to append to; its folder is made if missing.
@@ -30,21 +31,26 @@ class JSONLines(keras.callbacks.Callback):
         self.extra = extra
 
     def get_state(self):
-        """Returns the size of the file."""
-        return {"size": self.path.stat().st_size if self.path.exists() else 0}
+        """Returns the number of its lines."""
+        return {"lines": sum(self._is_own(line) for line in self._lines())}
 
     def set_state(self, state):
-        """Cuts the file off where it was; one that is shorter is left with a warning."""
-        size, now = state["size"], self.get_state()["size"]
-        if now > size:
-            os.truncate(self.path, size)
-        elif now < size:
+        """Cuts off its lines from after the state; if some are missing, it warns."""
+        lines = self._lines()
+        own = [index for index, line in enumerate(lines) if self._is_own(line)]
+        later = set(own[state["lines"] :])
+        if lines and not lines[-1].endswith("\n"):
+            later.add(len(lines) - 1)  # a line that was cut off while it was written
+        if later:
+            kept = (line for index, line in enumerate(lines) if index not in later)
+            write_atomically(self.path, "".join(kept))
+        if len(own) < state["lines"]:
             _logger.warning(
-                "%s has %d bytes, expected %d from before the checkpoint: earlier lines are "
+                "%s has %d lines, expected %d from before the checkpoint: earlier lines are "
                 "missing. New ones are appended.",
                 self.path,
-                now,
-                size,
+                len(own),
+                state["lines"],
             )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -55,3 +61,17 @@ class JSONLines(keras.callbacks.Callback):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps({**self.extra, "step": step, "epoch": epoch, **finite}) + "\n")
+
+    def _lines(self):
+        """Every line of the file with its end; nothing where there is no file."""
+        if not self.path.exists():
+            return []
+        return self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+
+    def _is_own(self, line):
+        """Whether a line holds the fields of this one's lines."""
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return False
+        return isinstance(record, dict) and self.extra.items() <= record.items()

@@ -208,11 +208,8 @@ def test_due_epochs_and_the_last_are_saved(tmp_path):
         10,
         8,
     ]
-    assert (checkpoint.first_step, checkpoint.newest()["epoch"], checkpoint.saved_step) == (
-        10,
-        5,
-        10,
-    )
+    assert (checkpoint.first_step, checkpoint.saved_step) == (10, 10)
+    assert checkpoint.newest()["epoch"] == 5
 
 
 def test_nothing_there_begins_anew(tmp_path):

@@ -61,25 +61,44 @@ def test_epoch_without_logs_still_has_its_line(tmp_path):
     assert strictly((tmp_path / "metrics.jsonl").read_text()) == {"step": 0, "epoch": 0}
 
 
-def test_lines_from_after_a_state_are_cut_off(tmp_path):
+def logged(callback, epochs):
+    callback.set_model(model())
+    for epoch in epochs:
+        callback.on_epoch_end(epoch)
+
+
+def test_own_lines_from_after_a_state_are_cut_off_and_others_stay(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    first, second = JSONLines(path, stage="one"), JSONLines(path, stage="two")
+    assert first.get_state() == {"lines": 0}
+    first.set_state({"lines": 0})  # there is nothing to cut off
+    logged(first, [0, 1])
+    state = first.get_state()
+    logged(second, [0, 1, 2])
+    # A process that goes on puts back every stage, those that are done as well.
+    first.set_state(state)
+    second.set_state({"lines": 1})
+    records = [strictly(line) for line in path.read_text().splitlines()]
+    found = [(record["stage"], record["epoch"]) for record in records]
+    assert found == [("one", 0), ("one", 1), ("two", 0)]
+
+
+def test_a_line_that_was_cut_off_while_written_goes(tmp_path):
     path = tmp_path / "metrics.jsonl"
     callback = JSONLines(path)
-    callback.set_model(model())
-    assert callback.get_state() == {"size": 0}
-    callback.set_state({"size": 0})  # there is nothing to cut off
-    callback.on_epoch_end(0)
-    state, before = callback.get_state(), path.read_text()
-    callback.on_epoch_end(1)
-    JSONLines(path).set_state(state)
+    logged(callback, [0])
+    before = path.read_text()
+    path.write_text(before + '{"step": 1, "ep')
+    callback.set_state({"lines": 1})
     assert path.read_text() == before
 
 
-def test_a_file_that_is_shorter_than_its_state_is_left_with_a_warning(tmp_path, caplog):
+def test_a_file_with_lines_missing_is_left_with_a_warning(tmp_path, caplog):
     path = tmp_path / "metrics.jsonl"
     path.write_text("{}\n")
     for missing in (False, True):
         if missing:
             path.unlink()
-        JSONLines(path).set_state({"size": 100})
-        assert "expected 100 from before the checkpoint" in caplog.records[-1].getMessage()
+        JSONLines(path).set_state({"lines": 2})
+        assert "expected 2 from before the checkpoint" in caplog.records[-1].getMessage()
     assert len(caplog.records) == 2 and not path.exists()
