@@ -11,7 +11,7 @@ from medgan import workers
 from medgan.errors import MedganError, RecipeError
 from medgan.workers import announce_workers
 
-__all__ = ["Devices", "announce_workers", "deterministic"]
+__all__ = ["Devices", "announce_workers", "deterministic", "keep_order"]
 
 WORDS = ("auto", "single", "mirrored", "multi_worker")
 JAX_FLAG = "--xla_gpu_deterministic_ops=true"
@@ -260,11 +260,31 @@ class Devices:
             workers.wait_for_end(self.addresses[0])
 
 
+def keep_order():
+    """Keeps TensorFlow from summing in the order in which summands happen to be ready.
+
+    Its graph optimizer joins sums into `AddN`, which begins with whichever buffer it may overwrite:
+    equal runs then round differently, even of operations that `enable_op_determinism` calls
+    deterministic. The trainers' gradients are summed in twos; this leaves all other sums as they
+    are written. It holds for functions that are traced after it and costs no time that we could
+    measure. Other backends need nothing.
+
+    Example:
+        >>> from medgan.devices import keep_order
+        >>> keep_order()
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
 def deterministic():
     """Asks the backend for operations that give equal results in equal runs, bit for bit.
 
-    Short runs on a CPU are equal without this; long ones on busy cores differed once, in the
-    rounding of a sum after 90 steps. On a GPU it costs time: gradients of convolutions and of
+    On a CPU `keep_order` is enough. On a GPU this costs time: gradients of convolutions and of
     resizing use slower kernels, and TensorFlow refuses the few operations that have none. To be
     called before anything is computed.
 

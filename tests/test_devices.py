@@ -139,6 +139,13 @@ def test_a_batch_that_cannot_be_shared_is_refused(mirrored):
         mirrored.batches(lambda: numbered(1, 2).unbatch().batch(2))
 
 
+def test_sums_are_left_as_they_are_written(monkeypatch):
+    options = []
+    monkeypatch.setattr(tf.config.optimizer, "set_experimental_options", options.append)
+    devices.keep_order()
+    assert options == [{"arithmetic_optimization": False}]
+
+
 def test_determinism_is_asked_of_tensorflow(monkeypatch):
     asked = []
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))

@@ -74,9 +74,10 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
         quiet_tensorflow()
         with native_messages_hidden():
             import tensorflow  # noqa: F401  its start-up messages are nobody's business
-        if settled["training"].get("deterministic", False):
-            from medgan.devices import deterministic
+        from medgan.devices import deterministic, keep_order
 
+        keep_order()
+        if settled["training"].get("deterministic", False):
             deterministic()
         if dry_run:
             _dry_run(settled, as_json, quiet)

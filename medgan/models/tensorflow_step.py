@@ -19,7 +19,7 @@ def train_step(model, data):
         terms = model.generator_terms(batch, images)
         loss = sum(terms.values())
         scaled = model.optimizer.scale_loss(share * loss)
-    _apply(model.optimizer, tape.gradient(scaled, variables), variables)
+    _apply(model.optimizer, _gradients(tape, scaled, variables), variables)
     return _for_strategy(model.epoch_means(batch, images, loss, {**terms, **judged}))
 
 
@@ -37,8 +37,21 @@ def _discriminator_step(model, batch, images, share):
     with tf.GradientTape() as tape:
         terms = model.discriminator_terms(batch, images)
         scaled = optimizer.scale_loss(share * sum(terms.values()))
-    _apply(optimizer, tape.gradient(scaled, variables), variables)
+    _apply(optimizer, _gradients(tape, scaled, variables), variables)
     return terms
+
+
+def _gradients(tape, target, variables):
+    """The tape's gradients, summed in an order that does not depend on what is ready first.
+
+    Where a tensor is used three times or more, a tape sums with `AddN`, which begins with whichever
+    buffer it may overwrite, so that equal runs end with different roundings. Sums of two commute.
+    """
+    if tf.executing_eagerly():  # one operation after the other
+        return tape.gradient(target, variables)
+    own = [variable.value for variable in variables]
+    in_twos = tf.AggregationMethod.EXPERIMENTAL_TREE
+    return tf.gradients(target, own, aggregation_method=in_twos)
 
 
 def _share_of_replica(batch):
