@@ -74,9 +74,9 @@ def _apply(optimizer, gradients, variables):
         (optimizer.inner_optimizer if scaled else optimizer)._all_reduce_sum_gradients = list
         there = [index for index, gradient in enumerate(gradients) if gradient is not None]
         variables = [variables[index] for index in there]
-        gradients = tf.distribute.get_replica_context().all_reduce(
-            "SUM", [gradients[index] for index in there]
-        )
+        # `tf.gradients` leaves open where they lie; between workers the sum wants to know.
+        own = [tf.identity(gradients[index]) for index in there]
+        gradients = tf.distribute.get_replica_context().all_reduce("SUM", own)
     optimizer.apply(gradients, variables)
 
 
