@@ -207,8 +207,36 @@ except MedganError as error:
 """
 
 
-@pytest.mark.slow
-def test_two_workers_agree_share_batches_and_miss_each_other():
+TRAINING_WORKER = """
+import os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+from medgan.devices import Devices, announce_workers
+announce_workers(sys.argv[2], int(sys.argv[1]))
+import json
+import keras
+import numpy as np
+from medgan import losses, models, networks
+from medgan.data import phantoms, training_batches
+devices = Devices.choose()
+pairs = phantoms(count=4, patients=2, image_size=64)
+with devices.scope():
+    trainer = models.FusionGAN(
+        networks.dense_fusion_generator(width=2, dense_layers=1, seed=1),
+        networks.modality_discriminator(width=2, seed=2),
+        content_loss=losses.StructuralFusionLoss(),
+    )
+    trainer.compile(keras.optimizers.SGD(1e-2), keras.optimizers.SGD(1e-2))
+sums = lambda: [float(np.sum(weight)) for weight in trainer.get_weights()]
+before = sums()
+with devices.watching():
+    batches = devices.batches(lambda: training_batches(pairs, 4, crop=24).take(2))
+    trainer.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0)
+print(json.dumps([before, sums()]), flush=True)
+"""
+
+
+def two_workers(script):
+    """Runs a script as two workers; returns addresses, lines that each printed, exit codes."""
     addresses = []
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as holder:
@@ -220,7 +248,7 @@ def test_two_workers_agree_share_batches_and_miss_each_other():
     }
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(index), ",".join(addresses)],
+            [sys.executable, "-c", script, str(index), ",".join(addresses)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -229,10 +257,16 @@ def test_two_workers_agree_share_batches_and_miss_each_other():
         for index in range(2)
     ]
     try:
-        said = [process.communicate(timeout=120)[0].splitlines() for process in processes]
+        said = [process.communicate(timeout=240)[0].splitlines() for process in processes]
     finally:
         for process in processes:
             process.kill()
+    return addresses, said, [process.returncode for process in processes]
+
+
+@pytest.mark.slow
+def test_two_workers_agree_share_batches_and_miss_each_other():
+    addresses, said, codes = two_workers(WORKER)
     for index, lines in enumerate(said):
         assert len(lines) == (6 if index == 0 else 5)
         assert lines[0].startswith("Not what worker 0 has: worker 1 (recipe). Expected")
@@ -242,4 +276,13 @@ def test_two_workers_agree_share_batches_and_miss_each_other():
         count, found = json.loads(lines[4])
         assert count == 3 and found["workers"] == 2 and found["worker_index"] == index
     assert said[0][5].startswith(f"Worker 1 ({addresses[1]}) was lost")
-    assert [process.returncode for process in processes] == [1, 9]
+    assert codes == [1, 9]
+
+
+@pytest.mark.slow
+def test_two_workers_train_one_model():
+    _, said, codes = two_workers(TRAINING_WORKER)
+    assert codes == [0, 0]
+    (before, after), others = (json.loads(lines[-1]) for lines in said)
+    assert [before, after] == others
+    assert before != after and np.isfinite(after).all()
