@@ -122,7 +122,7 @@ def meet(addresses, index, seconds=START_LIMIT):
         while unreached or unheard:
             unreached = {other for other in unreached if not _reach(addresses[other], hello)}
             with contextlib.suppress(TimeoutError):
-                unheard.discard(_heard(listener, addresses))
+                unheard.discard(_heard(listener, addresses, hello))
             waited = time.monotonic() - started
             missing = ", ".join(
                 f"worker {other} ({addresses[other]})" for other in sorted(unreached | unheard)
@@ -164,7 +164,7 @@ def _reach(address, hello):
     return True
 
 
-def _heard(listener, addresses):
+def _heard(listener, addresses, hello):
     """Index of a worker that says hello; None for a stranger."""
     connection, (host, *_) = listener.accept()
     with connection:
@@ -172,9 +172,12 @@ def _heard(listener, addresses):
         try:
             said = json.loads(connection.makefile("rb").readline(65536))
             theirs, index = said["workers"], said["index"]
-        except (OSError, ValueError, TypeError, KeyError):
+            sender = theirs[index]
+        except (OSError, ValueError, TypeError, LookupError):
             return None
     if theirs != addresses:
+        with contextlib.suppress(RecipeError):  # of a stranger, it may be no address
+            _reach(str(sender), hello)  # or it waits for one that has left
         raise RecipeError(
             f"The worker on {host} was started with --workers {','.join(theirs)}, here it is "
             f"{','.join(addresses)}; expected the same on all."

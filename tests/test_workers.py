@@ -108,7 +108,7 @@ def in_threads(addresses, lists=None):
 
     def one(index):
         try:
-            workers.meet(lists[index] if lists else addresses, index, seconds=3)
+            workers.meet(lists[index] if lists else addresses, index, seconds=20)
         except MedganError as error:
             raised[index] = error
 
@@ -131,6 +131,32 @@ def test_workers_with_different_lists_do_not_meet():
     raised = in_threads([first, second], [[first, second], [first, second, other]])
     assert isinstance(raised[0], RecipeError)
     assert f"--workers {first},{second},{other}" in str(raised[0])
+
+
+def test_a_worker_that_refuses_another_says_so_to_it():
+    first, second, third = free_addresses(3)
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(10)
+        sender = f"127.0.0.1:{elsewhere.getsockname()[1]}"
+        hello = json.dumps({"workers": [sender, second], "index": 0}).encode() + b"\n"
+        refused = []
+
+        def refuse():
+            try:
+                workers.meet([first, second, third], 1, seconds=10)
+            except RecipeError as error:
+                refused.append(str(error))
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        while not workers.reachable(second):
+            pass
+        assert workers._reach(second, hello)
+        with elsewhere.accept()[0] as connection:
+            said = json.loads(connection.makefile("rb").readline())
+        thread.join()
+    assert said == {"workers": [first, second, third], "index": 1}
+    assert f"--workers {sender},{second}, here it is" in refused[0]
 
 
 def test_a_worker_that_does_not_come_is_named(caplog):
