@@ -226,9 +226,10 @@ class Devices:
     def watching(self):
         """Around `fit`: the loss of a worker ends in one line instead of waiting for ever.
 
-        Measured with TensorFlow 2.21, two processes on one machine: killed or ended with an error,
-        the chief is missed within 5 seconds, another worker within 16; stopped but not ended,
-        either within 17. Then `fit` raises. Should it not, a watchdog ends the process after 45.
+        Measured with TensorFlow 2.21, two processes on one quiet machine: killed or ended with an
+        error, the chief is missed within 5 seconds, another worker within 16; stopped but not
+        ended, either within 17. On a crowded machine it took 33. Then `fit` raises. Should it not,
+        a watchdog ends the process after 45.
 
         Raises:
             MedganError: if a worker was lost.
@@ -284,9 +285,9 @@ def keep_order():
 def deterministic():
     """Asks the backend for operations that give equal results in equal runs, bit for bit.
 
-    On a CPU `keep_order` is enough. On a GPU this costs time: gradients of convolutions and of
-    resizing use slower kernels, and TensorFlow refuses the few operations that have none. To be
-    called before anything is computed.
+    It keeps the order of sums as well; on a CPU `keep_order` alone is enough. On a GPU this costs
+    time: gradients of convolutions and of resizing use slower kernels, and TensorFlow refuses the
+    few operations that have none. To be called before anything is computed.
 
     Raises:
         MedganError: if the backend has begun to compute already and cannot change any more.
@@ -300,6 +301,7 @@ def deterministic():
         return
     import tensorflow as tf
 
+    keep_order()
     try:
         tf.config.experimental.enable_op_determinism()
     except RuntimeError as error:

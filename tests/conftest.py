@@ -68,6 +68,16 @@ def tiny():
 @pytest.fixture(scope="module")
 def eagerly():
     """Trainings of a few steps: tracing them would cost more than it saves."""
+    yield from _running_eagerly()
+
+
+@pytest.fixture
+def eager_steps():
+    """The same for one test of a module."""
+    yield from _running_eagerly()
+
+
+def _running_eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)

@@ -149,8 +149,10 @@ def test_sums_are_left_as_they_are_written(monkeypatch):
 def test_determinism_is_asked_of_tensorflow(monkeypatch):
     asked = []
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
+    options = []
+    monkeypatch.setattr(tf.config.optimizer, "set_experimental_options", options.append)
     devices.deterministic()
-    assert asked == [True]
+    assert asked == [True] and options == [{"arithmetic_optimization": False}]
 
 
 def test_determinism_that_comes_too_late_is_said(monkeypatch):

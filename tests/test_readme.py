@@ -3,7 +3,6 @@ import re
 
 import keras
 import pytest
-import tensorflow as tf
 
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 
@@ -12,7 +11,7 @@ def blocks():
     return re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
 
 
-@pytest.mark.usefixtures("eagerly")
+@pytest.mark.usefixtures("eager_steps")
 def test_the_example_of_a_checkpoint_goes_on_where_it_was(tmp_path, monkeypatch):
     code = blocks()[0]
     monkeypatch.chdir(tmp_path)
@@ -24,7 +23,6 @@ def test_the_example_of_a_checkpoint_goes_on_where_it_was(tmp_path, monkeypatch)
 
 
 def test_the_example_runs_and_is_short(tmp_path, monkeypatch):
-    tf.config.run_functions_eagerly(False)
     resumed, code = blocks()
     assert "Checkpoint" in resumed
     assert len(code.strip().splitlines()) <= 25

@@ -169,19 +169,22 @@ def test_a_worker_that_does_not_come_is_named(caplog):
 
 
 def test_a_stranger_does_not_disturb_the_meeting():
-    addresses = free_addresses(2)
+    addresses, done = free_addresses(2), []
 
     def disturb():
         while not workers.reachable(addresses[0]):
             pass
         with socket.create_connection(workers._split(addresses[0])) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        done.append("disturbed")
         workers.meet(addresses, 1, seconds=5)
+        done.append("met")
 
     thread = threading.Thread(target=disturb)
     thread.start()
     workers.meet(addresses, 0, seconds=5)
     thread.join()
+    assert done == ["disturbed", "met"]
 
 
 def test_a_port_that_is_taken_is_said():
@@ -256,5 +259,9 @@ def test_the_watchdog_sleeps_while_all_live_and_after_the_end(monkeypatch):
     assert not said
 
 
-def test_waiting_for_the_end_ends_when_nobody_listens():
-    workers.wait_for_end(free_addresses(1)[0])
+def test_waiting_for_the_end_ends_when_nobody_listens_any_more(monkeypatch):
+    answers, waited = [True, True, False], []
+    monkeypatch.setattr(workers, "reachable", lambda address: answers.pop(0))
+    monkeypatch.setattr(workers.time, "sleep", waited.append)
+    workers.wait_for_end("here:1")
+    assert answers == [] and waited == [1, 1]

@@ -76,9 +76,10 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
             import tensorflow  # noqa: F401  its start-up messages are nobody's business
         from medgan.devices import deterministic, keep_order
 
-        keep_order()
         if settled["training"].get("deterministic", False):
             deterministic()
+        else:
+            keep_order()
         if dry_run:
             _dry_run(settled, as_json, quiet)
         else:

@@ -39,7 +39,7 @@ class JSONLines(keras.callbacks.Callback):
         lines = self._lines()
         own = [index for index, line in enumerate(lines) if self._is_own(line)]
         later = set(own[state["lines"] :])
-        if lines and not lines[-1].endswith("\n"):
+        if lines and not lines[-1].endswith("\n") and _parsed(lines[-1]) is None:
             later.add(len(lines) - 1)  # a line that was cut off while it was written
         if later:
             kept = (line for index, line in enumerate(lines) if index not in later)
@@ -70,8 +70,14 @@ class JSONLines(keras.callbacks.Callback):
 
     def _is_own(self, line):
         """Whether a line holds the fields of this one's lines."""
-        try:
-            record = json.loads(line)
-        except ValueError:
-            return False
-        return isinstance(record, dict) and self.extra.items() <= record.items()
+        record = _parsed(line)
+        own = json.loads(json.dumps(self.extra))  # as a line gives it back: lists for tuples
+        return isinstance(record, dict) and own.items() <= record.items()
+
+
+def _parsed(line):
+    """What a line of JSON says; None if it is none."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

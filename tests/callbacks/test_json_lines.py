@@ -83,6 +83,19 @@ def test_own_lines_from_after_a_state_are_cut_off_and_others_stay(tmp_path):
     assert found == [("one", 0), ("one", 1), ("two", 0)]
 
 
+def test_lines_are_known_again_by_fields_that_json_changes(tmp_path):
+    callback = JSONLines(tmp_path / "metrics.jsonl", size=(2, 3))
+    logged(callback, [0, 1])
+    assert callback.get_state() == {"lines": 2}
+
+
+def test_a_whole_line_of_others_without_an_end_stays(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"mine": 1}')
+    JSONLines(path, stage="one").set_state({"lines": 0})
+    assert path.read_text() == '{"mine": 1}'
+
+
 def test_a_line_that_was_cut_off_while_written_goes(tmp_path):
     path = tmp_path / "metrics.jsonl"
     callback = JSONLines(path)

@@ -7,7 +7,6 @@ import cv2
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -145,14 +144,6 @@ def test_same_seed_trains_the_same_teacher(finished, tmp_path, tiny):
             before.get_weights(), experiment.networks["teacher"].get_weights(), strict=True
         )
     )
-
-
-@pytest.fixture
-def eager_steps():
-    """A step or two: tracing them would cost more than it saves."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.usefixtures("eager_steps")
