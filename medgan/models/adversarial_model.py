@@ -29,13 +29,17 @@ class AdversarialModel(keras.Model, abc.ABC):
 
     One forward pass of the generator serves both players: the discriminator takes its
     `discriminator_steps` on the images without gradient while the tape is stopped, then the
-    generator's loss is taken against the new discriminator.
+    generator's loss is taken against the new discriminator. A trainer whose paper has it the other
+    way round sets `generator_first`: then the generator's loss is taken against the discriminator
+    as it was.
 
     The step itself is `medgan.models.tensorflow_step` or, with `KERAS_BACKEND=jax`,
     `medgan.models.jax_step`. A loss means the same on any number of replicas of a distribution
     strategy; what compares images of a batch with each other takes the rows of all
     (`medgan.ops.replicas.gathered`). With the dtype policy `mixed_float16` both losses are scaled.
     """
+
+    generator_first = False
 
     @property
     @abc.abstractmethod
@@ -69,6 +73,11 @@ class AdversarialModel(keras.Model, abc.ABC):
         It is no part of training, so nothing may be augmented and no state may move.
         """
         return None
+
+    @property
+    def products(self):
+        """What a training is for, name to network: what is kept, scored and exported."""
+        return {"generator": self.generator}
 
     @property
     def generator_variables(self):
@@ -166,6 +175,17 @@ class AdversarialModel(keras.Model, abc.ABC):
         self.built = True
         if self.compiled:
             self._build_optimizers()
+
+    def save_own_variables(self, store):
+        """Saves the states of the trainer's own draws, which Keras leaves out."""
+        for index, generator in enumerate(self._seed_generators):
+            store[f"seed_state_{index}"] = ops.convert_to_numpy(generator.state)
+
+    def load_own_variables(self, store):
+        """Continues the draws where they were saved."""
+        for index, generator in enumerate(self._seed_generators):
+            if f"seed_state_{index}" in store:
+                generator.state.assign(store[f"seed_state_{index}"])
 
     def _build_optimizers(self):
         if not self.optimizer.built:

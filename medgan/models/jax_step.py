@@ -52,7 +52,11 @@ class _State:
 
 
 def train_step(model, values, data):
-    """Updates the discriminator, then the generator; returns the epoch's means and new values."""
+    """Updates both players, the discriminator first as a rule.
+
+    Returns:
+        The epoch's means and the new values.
+    """
     state = _State(
         (
             model.trainable_variables,
@@ -70,13 +74,18 @@ def train_step(model, values, data):
 
     images, pull_back, state.values = jax.vjp(synthesize, state.of(variables), has_aux=True)
     stopped = {name: jax.lax.stop_gradient(image) for name, image in images.items()}
-    for _ in range(model.discriminator_steps):
-        judged = _step(
-            state,
-            lambda _: model.discriminator_terms(batch, stopped),
-            model.discriminator_optimizer,
-            model.discriminator_variables,
-        )
+
+    def discriminator_steps():
+        for _ in range(model.discriminator_steps):
+            judged = _step(
+                state,
+                lambda _: model.discriminator_terms(batch, stopped),
+                model.discriminator_optimizer,
+                model.discriminator_variables,
+            )
+        return judged
+
+    judged = {} if model.generator_first else discriminator_steps()
     # The loss asks the images for their gradient, and the forward pass above hands it on.
     terms = _step(
         state,
@@ -86,6 +95,7 @@ def train_step(model, values, data):
         images,
         lambda gradient: pull_back(gradient)[0],
     )
+    judged = judged or discriminator_steps()
     loss = sum(terms.values())
     logs = state.call(lambda: model.epoch_means(batch, images, loss, {**terms, **judged}))
     return logs, state.parts()

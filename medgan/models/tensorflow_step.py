@@ -6,20 +6,21 @@ from keras import ops
 
 
 def train_step(model, data):
-    """Updates the discriminator, then the generator; returns the epoch's means."""
+    """Updates both players, the discriminator first as a rule; returns the epoch's means."""
     batch = model.as_batch(data)
     variables = model.generator_variables
     share = _share_of_replica(batch)
     with tf.GradientTape() as tape:
         images = model.synthesize(batch, training=True)
-        with tape.stop_recording():
-            stopped = {name: ops.stop_gradient(image) for name, image in images.items()}
-            for _ in range(model.discriminator_steps):
-                judged = _discriminator_step(model, batch, stopped, share)
+        if not model.generator_first:
+            with tape.stop_recording():
+                judged = _discriminator_steps(model, batch, images, share)
         terms = model.generator_terms(batch, images)
         loss = sum(terms.values())
         scaled = model.optimizer.scale_loss(share * loss)
     _apply(model.optimizer, _gradients(tape, scaled, variables), variables)
+    if model.generator_first:
+        judged = _discriminator_steps(model, batch, images, share)
     return _for_strategy(model.epoch_means(batch, images, loss, {**terms, **judged}))
 
 
@@ -31,13 +32,16 @@ def test_step(model, data):
     return _for_strategy(model.evaluation_means(batch, images, terms))
 
 
-def _discriminator_step(model, batch, images, share):
+def _discriminator_steps(model, batch, images, share):
+    """All steps of the discriminator on the images without gradient; the terms of the last."""
     variables = model.discriminator_variables
     optimizer = model.discriminator_optimizer
-    with tf.GradientTape() as tape:
-        terms = model.discriminator_terms(batch, images)
-        scaled = optimizer.scale_loss(share * sum(terms.values()))
-    _apply(optimizer, _gradients(tape, scaled, variables), variables)
+    stopped = {name: ops.stop_gradient(image) for name, image in images.items()}
+    for _ in range(model.discriminator_steps):
+        with tf.GradientTape() as tape:
+            terms = model.discriminator_terms(batch, stopped)
+            scaled = optimizer.scale_loss(share * sum(terms.values()))
+        _apply(optimizer, _gradients(tape, scaled, variables), variables)
     return terms
 
 
