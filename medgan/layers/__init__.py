@@ -3,6 +3,7 @@
 from medgan.layers.cell_means import CellMeans
 from medgan.layers.diff_augment import DiffAugment
 from medgan.layers.fusion_heads import Blend, MaximumResidual
+from medgan.layers.instance_normalization import InstanceNormalization
 from medgan.layers.reflection_padding import ReflectionPadding2D
 from medgan.layers.spectral_normalization import SpectralNormalization
 
@@ -10,6 +11,7 @@ __all__ = [
     "Blend",
     "CellMeans",
     "DiffAugment",
+    "InstanceNormalization",
     "MaximumResidual",
     "ReflectionPadding2D",
     "SpectralNormalization",

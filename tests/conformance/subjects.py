@@ -123,6 +123,12 @@ LAYERS = [
         _maps(2),
         deterministic=lambda: layers.DiffAugment(0, 0, 0, 0),
     ),
+    Subject("InstanceNormalization", layers.InstanceNormalization, _maps(3)),
+    Subject(
+        "InstanceNormalization[affine]",
+        lambda: layers.InstanceNormalization(1e-3, center=True, scale=True),
+        _maps(2),
+    ),
     Subject("MaximumResidual", layers.MaximumResidual, _sources_and(1)),
     Subject("ReflectionPadding2D", lambda: layers.ReflectionPadding2D(2), _maps(2)),
     Subject(
