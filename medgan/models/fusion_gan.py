@@ -27,10 +27,14 @@ class FusionGAN(AdversarialModel):
         adversarial_loss: an `AdversarialLoss`, `NonSaturatingLoss()` by default.
         adversarial_weight: weight of the generator's adversarial loss.
         augmentation: layer that augments what the discriminator sees, such as `DiffAugment()`.
+        judged_source: index of the one source that a discriminator of one channel takes for real,
+            as in FusionGAN (1, the MR, whose detail the fused image is to show); None if the
+            discriminator judges all sources.
         discriminator_steps: steps of the discriminator for one of the generator.
 
     Raises:
-        ValueError: if the weight is negative, or the discriminator has not one channel per source.
+        ValueError: if the weight is negative, the discriminator has not one channel per judged
+            source, or there is no such source.
 
     Example:
         >>> import numpy as np
@@ -59,18 +63,14 @@ class FusionGAN(AdversarialModel):
         adversarial_loss=None,
         adversarial_weight=0.1,
         augmentation=None,
+        judged_source=None,
         discriminator_steps=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_weights(adversarial_weight=adversarial_weight)
         if generator.built and discriminator.built:
-            sources, judged = generator.input_shape[-1], discriminator.input_shape[-1]
-            if sources != judged:
-                raise ValueError(
-                    f"Received a discriminator of {judged} channels for {sources} sources, "
-                    "expected one channel per source, such as modality_discriminator()."
-                )
+            check_judges(generator, discriminator, judged_source)
         self.generator = generator
         self.discriminator = discriminator
         self.content_loss = MetricAwareFusionLoss() if content_loss is None else content_loss
@@ -79,6 +79,7 @@ class FusionGAN(AdversarialModel):
         )
         self.adversarial_weight = adversarial_weight
         self.augmentation = augmentation
+        self.judged_source = judged_source
         self.discriminator_steps = discriminator_steps
         self._adversary = Adversary(discriminator, self.adversarial_loss, augmentation)
         if generator.built and discriminator.built:
@@ -96,8 +97,8 @@ class FusionGAN(AdversarialModel):
         return {"fused": self.generator(batch["x"], training=training)}
 
     def discriminator_terms(self, batch, images):
-        """Eq. 9, summed over the modalities' patches."""
-        real = ops.cast(batch["x"], "float32")
+        """Eq. 9, a mean over the patches of all judged modalities."""
+        real = ops.cast(self._real(batch), "float32")
         return {"discriminator": self._adversary.discriminator_loss(real, images["fused"])}
 
     def generator_terms(self, batch, images):
@@ -111,8 +112,35 @@ class FusionGAN(AdversarialModel):
         return batch["x"], images["fused"]
 
     def judged(self, batch, images):
-        """Logits of the sources and of the fused image, one channel per modality."""
-        return self._adversary.judged(batch["x"], images["fused"])
+        """Logits of the judged sources and of the fused image, one channel per modality."""
+        return self._adversary.judged(self._real(batch), images["fused"])
+
+    def _real(self, batch):
+        """The sources that the discriminator takes for real."""
+        source = self.judged_source
+        return batch["x"] if source is None else batch["x"][..., source : source + 1]
+
+
+def check_judges(generator, discriminator, judged_source=None):
+    """Raises ValueError unless the discriminator has one channel per judged source."""
+    sources, judged = generator.input_shape[-1], discriminator.input_shape[-1]
+    if judged_source is None:
+        if judged != sources:
+            raise ValueError(
+                f"Received a discriminator of {judged} channels for {sources} sources, expected "
+                "one channel per source, such as modality_discriminator(); or say which source one "
+                "channel judges (judged_source)."
+            )
+    elif not 0 <= judged_source < sources:
+        raise ValueError(
+            f"Received judged_source={judged_source} for {sources} sources, expected "
+            f"0 to {sources - 1} or None."
+        )
+    elif judged != 1:
+        raise ValueError(
+            f"Received a discriminator of {judged} channels with judged_source={judged_source}, "
+            "expected one channel, such as patch_discriminator()."
+        )
 
 
 def content_terms(loss, reference, output, *further):
