@@ -169,8 +169,9 @@ _EMBEDDINGS = {"ordinary": _signed(5, 8, scale=1.0), "huge": _signed(5, 8, scale
 LOSSES = [
     Subject("DistillationLoss", losses.DistillationLoss, _pairs(24, 1, 1)),
     Subject("HingeLoss", losses.HingeLoss, _LOGITS),
-    Subject("LeastSquaresLoss", losses.LeastSquaresLoss, _LOGITS),
+    Subject("LeastSquaresLoss", lambda: losses.LeastSquaresLoss(0.95, 0.15), _LOGITS),
     Subject("MetricAwareFusionLoss", losses.MetricAwareFusionLoss, _pairs(48, 2, 1)),
+    Subject("MinimaxLoss", losses.MinimaxLoss, _LOGITS),
     Subject("NonSaturatingLoss", lambda: losses.NonSaturatingLoss(0.9), _LOGITS),
     Subject("RelationLoss", lambda: losses.RelationLoss(angle=1.5), _EMBEDDINGS),
     Subject("SoftenedLabelLoss", lambda: losses.SoftenedLabelLoss(2.0), _LOGITS),
@@ -179,6 +180,7 @@ LOSSES = [
     ),
     Subject("StructuralFusionLoss", losses.StructuralFusionLoss, _pairs(24, 2, 1)),
     Subject("TeacherImageLoss", lambda: losses.TeacherImageLoss(3.0, 2.0), _pairs(24, 2, 2)),
+    Subject("WassersteinLoss", losses.WassersteinLoss, _LOGITS),
     Subject("WaveletLoss", lambda: losses.WaveletLoss(levels=3), _pairs(24, 1, 1)),
 ]
 
