@@ -29,6 +29,7 @@ _SUBPACKAGES = (
     "report",
     "resume",
     "run",
+    "schedules",
     "training",
     "training_state",
     "workers",

@@ -16,6 +16,7 @@ PLACES = (
     "medgan.callbacks",
     "medgan.models",
     "medgan.data",
+    "medgan.schedules",
     "keras.optimizers",
     "keras.optimizers.schedules",
     "keras.callbacks",
