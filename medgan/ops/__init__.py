@@ -26,6 +26,7 @@ from medgan.ops.fidelity import (
 )
 from medgan.ops.filters import blur, gaussian_window, haar, quantise, sobel
 from medgan.ops.fusion_artefacts import fusion_artefacts
+from medgan.ops.gradients import gradient_penalty, input_gradients
 from medgan.ops.head import head_mask, head_ssim
 from medgan.ops.information import (
     entropy,
@@ -63,9 +64,11 @@ __all__ = [
     "fusion_ssim_matlab",
     "fusion_ssim_uniform",
     "gaussian_window",
+    "gradient_penalty",
     "haar",
     "head_mask",
     "head_ssim",
+    "input_gradients",
     "kernel_distance",
     "masked_ssim",
     "mean_absolute_error",
