@@ -1,7 +1,9 @@
 """Keras layers that Keras lacks."""
 
 from medgan.layers.cell_means import CellMeans
+from medgan.layers.depth_to_space import DepthToSpace
 from medgan.layers.diff_augment import DiffAugment
+from medgan.layers.divisible_sides import DivisibleSides
 from medgan.layers.fusion_heads import Blend, MaximumResidual
 from medgan.layers.instance_normalization import InstanceNormalization
 from medgan.layers.reflection_padding import ReflectionPadding2D
@@ -10,7 +12,9 @@ from medgan.layers.spectral_normalization import SpectralNormalization
 __all__ = [
     "Blend",
     "CellMeans",
+    "DepthToSpace",
     "DiffAugment",
+    "DivisibleSides",
     "InstanceNormalization",
     "MaximumResidual",
     "ReflectionPadding2D",

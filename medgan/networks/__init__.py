@@ -6,6 +6,7 @@ from medgan.networks.dense_fusion import dense_fusion_generator
 from medgan.networks.full_precision import full_precision
 from medgan.networks.inception_encoder import inception_encoder
 from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
+from medgan.networks.resnet import resnet_generator
 from medgan.networks.scattering_encoder import scattering_encoder
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "modality_discriminator",
     "multiply_accumulates",
     "patch_discriminator",
+    "resnet_generator",
     "scattering_encoder",
 ]

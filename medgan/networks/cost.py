@@ -5,12 +5,17 @@ import math
 import keras
 
 
-def multiply_accumulates(model, image_size=(256, 256)):
+def multiply_accumulates(model, image_size=(256, 256), *, count_zeros=False):
     """Counts the multiplications of convolutions and dense layers for one image.
 
     Args:
-        model: a functional `keras.Model` over `(batch, height, width, channels)`.
-        image_size: height and width of the image.
+        model: a functional `keras.Model` over one tensor, such as `(batch, height, width,
+            channels)`.
+        image_size: height and width of the image, where the model leaves them open.
+        count_zeros: whether a transposed convolution counts over its output, the zeros between its
+            inputs multiplied as well. Nothing computes so, but papers on the compression of GANs
+            count so (their ResNet of 56.80 G computes 49.55 G with transposed convolutions, and
+            56.80 G when it resizes).
 
     Returns:
         Multiply-accumulate operations, an int; biases, activations and padding are not counted, as
@@ -28,19 +33,27 @@ def multiply_accumulates(model, image_size=(256, 256)):
         raise ValueError(f"Received {model!r}, expected a functional keras.Model with one input.")
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs[0], model.outputs[0])
-    channels = model.inputs[0].shape[-1]
-    fixed = keras.Input((*image_size, channels), batch_size=1)
+    shape = tuple(model.inputs[0].shape[1:])
+    if len(shape) == 3:
+        height, width = (
+            given if side is None else side
+            for side, given in zip(shape[:2], image_size, strict=True)
+        )
+        shape = (height, width, shape[-1])
+    fixed = keras.Input(shape, batch_size=1)
     total = 0
 
     def count(layer, *args, **kwargs):
         nonlocal total
         outputs = layer(*args, **kwargs)
         if isinstance(layer, keras.Model):
-            total += multiply_accumulates(layer, args[0].shape[1:-1])
+            total += multiply_accumulates(layer, args[0].shape[1:-1], count_zeros=count_zeros)
             return outputs
         inner = getattr(layer, "layer", layer)  # what a wrapper wraps
         transposed = isinstance(inner, keras.layers.Conv2DTranspose)
         places = math.prod((args[0] if transposed else outputs).shape[1:-1])
+        if transposed and count_zeros:
+            places *= math.prod(inner.strides)
         for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
             kernel = getattr(inner, name, None)
             total += 0 if kernel is None else math.prod(kernel.shape) * places

@@ -117,6 +117,7 @@ def _normalised(layer):
 LAYERS = [
     Subject("Blend", layers.Blend, _sources_and(2)),
     Subject("CellMeans", lambda: layers.CellMeans(2), _maps(3)),
+    Subject("DepthToSpace", layers.DepthToSpace, _maps(8)),
     Subject(
         "DiffAugment",
         lambda: layers.DiffAugment(seed=3),
@@ -128,6 +129,11 @@ LAYERS = [
         "InstanceNormalization[affine]",
         lambda: layers.InstanceNormalization(1e-3, center=True, scale=True),
         _maps(2),
+    ),
+    Subject(
+        "DivisibleSides",
+        lambda: layers.DivisibleSides(4),
+        {"ordinary": lambda: (draw(2, 8, 4, 2),)},
     ),
     Subject("MaximumResidual", layers.MaximumResidual, _sources_and(1)),
     Subject("ReflectionPadding2D", lambda: layers.ReflectionPadding2D(2), _maps(2)),
@@ -167,8 +173,15 @@ _LOGITS = {"ordinary": _signed(3, 4, 4, 2, scale=4.0), "huge": _signed(3, 4, 4, 
 _EMBEDDINGS = {"ordinary": _signed(5, 8, scale=1.0), "huge": _signed(5, 8, scale=3e4)}
 
 LOSSES = [
+    Subject(
+        "AdaptedFeatureLoss", lambda: losses.AdaptedFeatureLoss(["a", ["b", "c"]]), _pairs(8, 3, 3)
+    ),
+    Subject(
+        "DiscriminatorFeatureLoss", lambda: losses.DiscriminatorFeatureLoss(["a"]), _pairs(8, 3, 3)
+    ),
     Subject("DistillationLoss", losses.DistillationLoss, _pairs(24, 1, 1)),
     Subject("HingeLoss", losses.HingeLoss, _LOGITS),
+    Subject("KernelAlignmentLoss", lambda: losses.KernelAlignmentLoss(["a"]), _EMBEDDINGS),
     Subject("LeastSquaresLoss", lambda: losses.LeastSquaresLoss(0.95, 0.15), _LOGITS),
     Subject("MetricAwareFusionLoss", losses.MetricAwareFusionLoss, _pairs(48, 2, 1)),
     Subject("MinimaxLoss", losses.MinimaxLoss, _LOGITS),
@@ -296,6 +309,20 @@ NETWORKS = [
         _fixed(networks.patch_discriminator, width=2, channels=1),
         _images(24, 1),
     ),
+    *[
+        Subject(
+            f"resnet_generator[{upsampling}]",
+            _fixed(
+                networks.resnet_generator,
+                width=2,
+                blocks=1,
+                separable=upsampling == "resize",
+                upsampling=upsampling,
+            ),
+            _images(16, 1),
+        )
+        for upsampling in ("depth_to_space", "transposed", "resize")
+    ],
     Subject(
         "scattering_encoder",
         _fixed(networks.scattering_encoder, scales=2, orientations=2),
@@ -381,6 +408,7 @@ EXCEPTIONS = {
     "AdversarialLoss": "abstract",
     "AdversarialModel": "abstract",
     "DistributionMetric": "abstract",
+    "FeatureLoss": "abstract",
     "FusionLoss": "abstract",
     "ImageScore": "abstract",
     "Cautions": "no Keras object: sentences about a table",

@@ -33,6 +33,24 @@ def test_layer_by_hand(layer, expected):
     assert multiply_accumulates(keras.Model(IMAGE, layer(IMAGE)), (10, 8)) == expected
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_zeros_between_inputs_are_counted_on_demand(padding):
+    layer = keras.layers.Conv2DTranspose(3, 3, strides=2, padding=padding)
+    model = keras.Model(IMAGE, layer(IMAGE))
+    assert multiply_accumulates(model, (10, 8)) == 2 * 3 * 9 * (10 * 8)
+    assert multiply_accumulates(model, (10, 8), count_zeros=True) == 2 * 3 * 9 * (20 * 16)
+    outer = keras.Model(IMAGE, model(IMAGE))
+    assert multiply_accumulates(outer, (10, 8), count_zeros=True) == 2 * 3 * 9 * (20 * 16)
+
+
+def test_what_a_network_fixes_itself_is_not_asked_for():
+    fixed = keras.Input((6, None, 2))
+    model = keras.Model(fixed, keras.layers.Conv2D(3, 1)(fixed))
+    assert multiply_accumulates(model, (10, 8)) == 2 * 3 * (6 * 8)
+    noise = keras.Input((5,))
+    assert multiply_accumulates(keras.Model(noise, keras.layers.Dense(7)(noise))) == 5 * 7
+
+
 def test_layers_add_up_and_dense_layers_count_once():
     features = keras.layers.Conv2D(3, 1)(IMAGE)
     model = keras.Model(IMAGE, keras.layers.Dense(7)(POOL(features)))
