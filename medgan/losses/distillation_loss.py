@@ -1,6 +1,7 @@
 """The soft part of the paper's eq. 7."""
 
 import keras
+from keras import ops
 
 from medgan.losses.fusion_loss import check_weights
 from medgan.losses.soft_label_losses import SoftenedLabelLoss, SpatialSoftLabelLoss
@@ -18,7 +19,7 @@ class DistillationLoss(keras.losses.Loss):
 
     Together they are L_soft of eq. 7, `L = alpha L_soft + beta L_hard`; `DistillingGAN` adds L_hard
     and the relations of Figure 3. As a Keras loss on images alone (`y_true` the teacher's image) it
-    leaves out the first term, which needs a discriminator.
+    leaves out the first term, which needs a discriminator. A part of weight 0 is not computed.
 
     Args:
         temperature: softness of both kinds of labels (T in the paper, tau in ours).
@@ -69,19 +70,22 @@ class DistillationLoss(keras.losses.Loss):
         Returns:
             Name to tensor of shape `(batch,)`.
         """
-        terms = {
-            "spatial": self.spatial * self._spatial_loss.call(teacher, student),
-            "image": self._image_loss.call(teacher, student),
-            "wavelet": self.wavelet * self._wavelet_loss.call(teacher, student),
-        }
-        if teacher_logits is not None:
+        terms = {}
+        if self.spatial:
+            terms["spatial"] = self.spatial * self._spatial_loss.call(teacher, student)
+        if self.absolute or self.structure:
+            terms["image"] = self._image_loss.call(teacher, student)
+        if self.wavelet:
+            terms["wavelet"] = self.wavelet * self._wavelet_loss.call(teacher, student)
+        if self.soft_label and teacher_logits is not None:
             labels = self._soft_label_loss.call(teacher_logits, student_logits)
             terms["soft_label"] = self.soft_label * labels
         return terms
 
     def call(self, y_true, y_pred):
         """Sum of the terms on images, `(batch,)`."""
-        return sum(self.terms(y_true, y_pred).values())
+        nothing = ops.zeros((ops.shape(y_pred)[0],))
+        return sum(self.terms(y_true, y_pred).values(), nothing)
 
     def get_config(self):
         """Returns the constructor's arguments."""

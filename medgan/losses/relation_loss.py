@@ -30,7 +30,7 @@ def _angles(embeddings):
     return ops.einsum("ijc,kjc->ijk", directions, directions)
 
 
-def _alignment(teacher, student):
+def kernel_alignment(teacher, student):
     """Kernel alignment: the cosine between the two Gram matrices."""
     teacher = ops.matmul(teacher, ops.transpose(teacher))
     student = ops.matmul(student, ops.transpose(student))
@@ -81,7 +81,7 @@ class RelationLoss(keras.losses.Loss):
         distance = _huber(_distances(student) - _distances(teacher))
         angle = _huber(_angles(student) - _angles(teacher))
         total = self.distance * distance + self.angle * angle
-        total = total + self.alignment * (1 - _alignment(teacher, student))
+        total = total + self.alignment * (1 - kernel_alignment(teacher, student))
         return ops.broadcast_to(total, (ops.shape(teacher)[0],))
 
     def get_config(self):

@@ -53,6 +53,37 @@ def test_loss_on_images_is_the_sum_without_the_soft_label():
     assert_allclose(loss(images(0), images(1)), total.mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "zero, left_out",
+    [
+        ({"soft_label": 0.0}, "soft_label"),
+        ({"spatial": 0.0}, "spatial"),
+        ({"absolute": 0.0, "structure": 0.0}, "image"),
+        ({"wavelet": 0.0}, "wavelet"),
+    ],
+)
+def test_parts_of_weight_zero_are_left_out(zero, left_out):
+    terms = DistillationLoss(6.0, **{**WEIGHTS, **zero}).terms(
+        images(0), images(1), logits(2), logits(3)
+    )
+    expected = expected_terms(6.0)
+    del expected[left_out]
+    assert set(terms) == set(expected)
+    for name, values in expected.items():
+        assert_allclose(terms[name], values, rtol=1e-5, err_msg=name)
+
+
+def test_absolute_differences_alone_need_no_window_of_ssim():
+    loss = DistillationLoss(spatial=0.0, absolute=2.0, structure=0.0, wavelet=0.0)
+    teacher, student = images(0)[:, :5, :5], images(1)[:, :5, :5]
+    assert_allclose(loss(teacher, student), 2 * np.abs(teacher - student).mean(), rtol=1e-5)
+
+
+def test_without_any_part_there_is_nothing_to_pay():
+    loss = DistillationLoss(soft_label=0, spatial=0, absolute=0, structure=0, wavelet=0)
+    assert_allclose(loss.call(images(0), images(1)), np.zeros(3))
+
+
 def test_student_that_equals_its_teacher_owes_nothing():
     terms = DistillationLoss().terms(images(0), images(0), logits(2), logits(2))
     for name, values in terms.items():

@@ -43,6 +43,9 @@ CASES = {
         },
         "image",
     ),
+    "AdaptedFeatureLoss": ({"layers": ["a", ["b", "c"]], "weight": 2.0}, "image"),
+    "DiscriminatorFeatureLoss": ({"layers": ["a"], "weight": 2.0}, "image"),
+    "KernelAlignmentLoss": ({"layers": ["a", ["b", "c"]], "weight": 2.0}, "embedding"),
     "RelationLoss": ({"distance": 2.0, "angle": 3.0, "alignment": 4.0}, "embedding"),
 }
 
