@@ -5,51 +5,76 @@ from keras import ops
 
 from medgan.losses import DistillationLoss, NonSaturatingLoss, RelationLoss
 from medgan.losses.fusion_loss import check_weights
-from medgan.losses.fusion_losses import MetricAwareFusionLoss
+from medgan.models import noise, taps
 from medgan.models.adversarial_model import AdversarialModel
 from medgan.models.adversary import Adversary
+from medgan.models.distillation_tasks import find_task
 from medgan.models.fusion_gan import content_terms
 from medgan.ops.replicas import gathered
 
 
 @keras.saving.register_keras_serializable(package="medgan")
 class DistillingGAN(AdversarialModel):
-    """Trains a student generator on real images and on what a frozen teacher makes of them.
+    """Trains a student generator on real images and on what its teacher makes of them.
 
     The student minimises the paper's eq. 7 and the relations of its Figure 3,
 
         alpha * L_soft + beta * (content_loss + adversarial_weight * L_G) + gamma * L_relation,
 
-    against a discriminator of its own. L_soft is `DistillationLoss`; the hard label is eq. 8 with
-    the content loss against real images: the sources of a fusion (`x`), or the target of a
-    translation (`y`, where the batch has one). Teacher and student may be any Keras models with
-    the same task.
+    against a discriminator of its own. L_soft is `DistillationLoss` and, where they are given, the
+    losses of feature maps; the hard label is eq. 8 with the content loss. Teacher and student may
+    be any Keras models with the same task, the teacher one that medgan did not train:
+
+        task         fed with   real for the discriminator       content_loss compares with
+        fusion       x          x, the sources                   x, MetricAwareFusionLoss()
+        translation  x          y, or x and y side by side (*)   y, 100 * absolute difference
+        unpaired     x          y, images of other subjects      nothing
+        synthesis    noise      x                                nothing
+
+    (*) where the discriminator has channels for both (conditional, as in Pix2Pix). In synthesis
+    teacher and student are fed the same noise, drawn once a step.
 
     Relations are taken between the batch's embeddings: the mean over all places of the layer named
     `"embedding"` where both networks have one, else an 8x8 thumbnail of the output.
 
-    The teacher and its discriminator are frozen. `model.student` is what you keep and export;
-    `model(x)` is the student.
+    Offline, the teacher and its discriminator are frozen, and asked once per batch. With
+    `online=True` they learn beside the student: the teacher minimises
+    `content_loss + adversarial_weight * L_G` against its own discriminator, and the student looks
+    at the teacher as it is at that step. One optimizer a side moves both networks, which is what
+    two optimizers would do: Keras's keep moments, and clip by `clipnorm`, variable by variable
+    (not by `global_clipnorm`).
+
+    `model.student` is what you keep and export; `model(x)` is the student. Adapters of a
+    `feature_loss` belong to the trainer.
 
     Args:
-        teacher: trained `keras.Model` from images to images in [0, 1].
+        teacher: `keras.Model` from images (or noise) to images in [0, 1]; trained, unless online.
         student: `keras.Model` of the same task, usually far smaller.
         discriminator: the student's `keras.Model` from real images to raw logits.
-        teacher_discriminator: the teacher's trained discriminator; None leaves the soft label of
-            eq. 6 out. For a fast start give `discriminator` its weights.
-        content_loss: hard loss of (real images, output), `MetricAwareFusionLoss()` by default.
-        distillation_loss: L_soft, `DistillationLoss()` by default.
+        teacher_discriminator: the teacher's discriminator, trained, unless online; None leaves the
+            soft label of eq. 6 out. For a fast start give `discriminator` its weights.
+        task: `"fusion"`, `"translation"`, `"unpaired"` or `"synthesis"`.
+        online: whether the teacher learns beside the student.
+        content_loss: hard loss of (real images, output); None takes the task's.
+        distillation_loss: L_soft, by default a `DistillationLoss` with the task's weights.
+        feature_loss: an `AdaptedFeatureLoss` or a `KernelAlignmentLoss` of the generators' maps, or
+            None.
+        discriminator_feature_loss: a `DiscriminatorFeatureLoss` of what the teacher's discriminator
+            sees in both images, or None.
         relation_loss: L_relation, `RelationLoss()` by default.
         adversarial_loss: an `AdversarialLoss`, `NonSaturatingLoss()` by default.
         alpha: weight of the soft part.
         beta: weight of the hard part.
         gamma: weight of the relations.
-        adversarial_weight: weight of the adversarial loss within the hard part.
-        augmentation: layer that augments what the discriminator sees, such as `DiffAugment()`.
+        adversarial_weight: weight of the adversarial loss within the hard part; None takes the
+            task's, 0.1 for fusion and 1 for the others.
+        augmentation: layer that augments what the discriminators see, such as `DiffAugment()`.
         discriminator_steps: steps of the discriminator for one of the generator.
+        seed: seed of the noise and of the adapters' initial weights.
 
     Raises:
-        ValueError: if a weight is negative, or a network is given twice.
+        ValueError: if a weight is negative, a network is given twice, networks fit neither the task
+            nor each other, a loss has nothing to compare or a layer to tap is not there.
 
     Example:
         >>> import numpy as np
@@ -66,8 +91,10 @@ class DistillingGAN(AdversarialModel):
         (4, 48, 48, 1)
 
     Reference:
-        The paper, eqs. 6 to 9 and Figure 3; Hinton, Vinyals and Dean, 2015. What the paper leaves
-        open (soft labels of an image, weights) is said at the losses.
+        The paper, eqs. 6 to 9 and Figure 3; Hinton, Vinyals and Dean, 2015; online after Ren et
+        al., Online Multi-Granularity Distillation for GAN Compression (OMGD), 2021, whose student
+        has no adversary. What the paper leaves open (soft labels of an image, weights) is said at
+        the losses.
     """
 
     def __init__(
@@ -77,31 +104,38 @@ class DistillingGAN(AdversarialModel):
         discriminator,
         *,
         teacher_discriminator=None,
+        task="fusion",
+        online=False,
         content_loss=None,
         distillation_loss=None,
+        feature_loss=None,
+        discriminator_feature_loss=None,
         relation_loss=None,
         adversarial_loss=None,
         alpha=1.0,
         beta=1.0,
         gamma=1.0,
-        adversarial_weight=0.1,
+        adversarial_weight=None,
         augmentation=None,
         discriminator_steps=1,
+        seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self._task = find_task(task)
+        if adversarial_weight is None:
+            adversarial_weight = self._task.adversarial_weight
         check_weights(alpha=alpha, beta=beta, gamma=gamma, adversarial_weight=adversarial_weight)
-        if teacher is student or discriminator is teacher_discriminator:
-            raise ValueError(
-                "Received one network in two parts; the teacher's networks are frozen and the "
-                "student's are trained. Give each part a network of its own."
-            )
         self.teacher = teacher
         self.student = student
         self.discriminator = discriminator
         self.teacher_discriminator = teacher_discriminator
-        self.content_loss = MetricAwareFusionLoss() if content_loss is None else content_loss
-        self.distillation_loss = distillation_loss or DistillationLoss()
+        self.task = task
+        self.online = online
+        self.content_loss = self._task.content_loss() if content_loss is None else content_loss
+        self.distillation_loss = distillation_loss or self._task.distillation_loss()
+        self.feature_loss = feature_loss
+        self.discriminator_feature_loss = discriminator_feature_loss
         self.relation_loss = relation_loss or RelationLoss()
         self.adversarial_loss = adversarial_loss or NonSaturatingLoss()
         self.alpha = alpha
@@ -110,109 +144,225 @@ class DistillingGAN(AdversarialModel):
         self.adversarial_weight = adversarial_weight
         self.augmentation = augmentation
         self.discriminator_steps = discriminator_steps
-        teacher.trainable = False
-        if teacher_discriminator is not None:
-            teacher_discriminator.trainable = False
+        self.seed = seed
+        self._check()
+        for network in (teacher, teacher_discriminator):
+            if network is not None and not (online and network.trainable):
+                network.trainable = online  # online what a user froze inside stays frozen
         self._adversary = Adversary(discriminator, self.adversarial_loss, augmentation)
-        self._teacher_adversary = Adversary(teacher_discriminator, self.adversarial_loss)
-        self._outputs_of = _tapped(teacher, student)
-        if student.built and discriminator.built:
+        self._teacher_adversary = Adversary(
+            teacher_discriminator, self.adversarial_loss, augmentation
+        )
+        self._tap()
+        if self._task.draws_noise:
+            self._noise = keras.random.SeedGenerator(seed)
+        if all(net.built for net in (*self.generator_networks, *self.discriminator_networks)):
             self.build()
 
-    generator_networks = property(lambda self: [self.student])
-    discriminator_networks = property(lambda self: [self.discriminator])
+    def _check(self):
+        """Raises ValueError for parts that do not fit together."""
+        teacher, student = self.teacher, self.student
+        judges = {"discriminator": self.discriminator}
+        if self.teacher_discriminator is not None:
+            judges["teacher_discriminator"] = self.teacher_discriminator
+        networks = [teacher, student, *judges.values()]
+        if len({id(network) for network in networks}) < len(networks):
+            raise ValueError(
+                "Received one network in two parts; teacher and student, and their discriminators, "
+                "are told apart by their weights. Give each part a network of its own."
+            )
+        if not teacher.built:
+            raise ValueError(
+                f"Received a teacher {teacher.name!r} without weights, expected one that is built. "
+                "Load it, or call it once on an image."
+            )
+        if self.teacher_discriminator is None and (self.online or self.discriminator_feature_loss):
+            wanted = "online=True" if self.online else "discriminator_feature_loss"
+            raise ValueError(
+                f"Received {wanted} without the teacher_discriminator that it needs. Give one, "
+                f"or leave {wanted} out."
+            )
+        self._task.check_content_loss(self.content_loss)
+        self._task.check_networks(teacher, student)
+        for part, judge in judges.items():
+            shown_real = self.online or part == "discriminator"
+            self._task.check_discriminator(judge, student, part, shown_real)
+
+    def _tap(self):
+        """Makes what looks into the networks, and the adapters of a feature loss."""
+        pairs = [] if self.feature_loss is None else self.feature_loss.pairs
+        self._embeds = taps.has_embedding(self.teacher) and taps.has_embedding(self.student)
+        first = ["embedding"] if self._embeds else []
+        self._teacher_taps, self._student_taps = (
+            taps.Taps(network, first + [pair[side] for pair in pairs], part)
+            for side, (part, network) in enumerate(
+                {"teacher": self.teacher, "student": self.student}.items()
+            )
+        )
+        self._adapters = None
+        if self.feature_loss is not None and self.feature_loss.adapts:
+            maps = (looks.maps[len(first) :] for looks in (self._teacher_taps, self._student_taps))
+            self._adapters = taps.adapters(*maps, seed=self.seed, dtype=self.dtype_policy)
+        layers = []
+        if self.discriminator_feature_loss is not None:
+            layers = self.discriminator_feature_loss.layers
+            layers = layers or taps.activations(self.teacher_discriminator)
+            if not layers:
+                raise ValueError(
+                    "Received a discriminator_feature_loss and a teacher_discriminator in which "
+                    "Keras knows no activation. Name the layers to compare: "
+                    "DiscriminatorFeatureLoss(layers=[...])."
+                )
+        self._judge_taps = taps.Taps(self.teacher_discriminator, layers, "teacher_discriminator")
+        self._judge = Adversary(self._judge_taps.model, self.adversarial_loss)
+
+    @property
+    def generator_networks(self):
+        """The student, its adapters and, online, the teacher."""
+        adapters = [] if self._adapters is None else [self._adapters]
+        return [self.student, *adapters, *([self.teacher] if self.online else [])]
+
+    @property
+    def discriminator_networks(self):
+        """The student's discriminator and, online, the teacher's."""
+        return [self.discriminator, *([self.teacher_discriminator] if self.online else [])]
+
+    @property
+    def products(self):
+        """The student and, online, the teacher."""
+        return {"student": self.student, **({"teacher": self.teacher} if self.online else {})}
 
     def call(self, inputs, training=False):
         """What the student makes of the inputs."""
         return self.student(inputs, training=training)
 
     def train_step(self, *data):
-        """Asks the teacher once (`as_batch`), outside every tape, then steps both players."""
+        """Asks a frozen teacher once (`as_batch`), outside every tape, then steps both players."""
         return super().train_step(*data)
 
     def as_batch(self, data):
-        """Adds to the batch what the teacher knows of it."""
+        """Adds to the batch the noise of a synthesis, and what a frozen teacher knows of it."""
         batch = super().as_batch(data)
-        image, embedding = self._outputs_of(self.teacher, batch["x"], training=False)
-        teacher = {"image": image, "embedding": embedding}
-        if self.teacher_discriminator is not None:
-            teacher["logits"] = self._teacher_adversary.logits(image)
-        return {**batch, "teacher": {key: ops.stop_gradient(v) for key, v in teacher.items()}}
+        self._task.check_batch(batch)
+        if self._task.draws_noise:
+            fed = self.student if taps.is_functional(self.student) else self.teacher
+            batch["noise"] = noise.drawn_for(batch["x"], fed, self._noise)
+        if not self.online:
+            teacher = self._look(self._teacher_taps, batch, training=False)
+            teacher.update(self._judgement(batch, teacher["image"]))
+            batch["teacher"] = {name: ops.stop_gradient(v) for name, v in teacher.items()}
+        return batch
+
+    def _look(self, looks, batch, training):
+        """A generator's image, embedding and maps."""
+        image, maps = looks(self._task.fed(batch), training=training)
+        seen = {"image": image}
+        seen["embedding"] = taps.embedding_of(image, maps.pop(0) if self._embeds else None)
+        return {**seen, **{f"map_{index}": value for index, value in enumerate(maps)}}
+
+    def _judgement(self, batch, image):
+        """What the teacher's discriminator says and sees of an image, as far as it is asked."""
+        loss = self.distillation_loss
+        asked = isinstance(loss, DistillationLoss) and loss.soft_label > 0
+        if self.teacher_discriminator is None or not (asked or self._judge_taps.maps):
+            return {}
+        given = self._given(self._judge, batch, image)
+        logits, maps = self._judge_taps.split(self._judge.logits(image, given))
+        seen = {f"judge_map_{index}": value for index, value in enumerate(maps)}
+        return {**seen, "logits": logits} if asked else seen
+
+    def _given(self, adversary, batch, image):
+        return self._task.given(batch, image, adversary.model.input_shape[-1])
 
     def synthesize(self, batch, training):
-        """Returns the student's images and embeddings."""
-        image, embedding = self._outputs_of(self.student, batch["x"], training=training)
-        return {"image": image, "embedding": embedding}
+        """Returns what the student, and online the teacher, make of the batch."""
+        seen = self._look(self._student_taps, batch, training)
+        if self._task.draws_noise:
+            noise.check_images(batch["x"], seen["image"])
+        if self.online:
+            teacher = self._look(self._teacher_taps, batch, training)
+            seen.update({f"teacher_{name}": value for name, value in teacher.items()})
+        return seen
 
     def discriminator_terms(self, batch, images):
-        """Eq. 9 on real images and the student's."""
-        real = ops.cast(_real(batch), "float32")
-        return {"discriminator": self._adversary.discriminator_loss(real, images["image"])}
+        """Eq. 9 on real images and the student's and, online, the teacher's."""
+        terms = {"discriminator": self._adversary_loss(self._adversary, batch, images["image"])}
+        if self.online:
+            terms["teacher_discriminator"] = self._adversary_loss(
+                self._teacher_adversary, batch, images["teacher_image"]
+            )
+        return terms
+
+    def _adversary_loss(self, adversary, batch, image):
+        real = ops.cast(self._task.real(batch), "float32")
+        return adversary.discriminator_loss(real, image, self._given(adversary, batch, image))
 
     def generator_terms(self, batch, images):
-        """Eq. 7, the relations, and eq. 8."""
-        teacher, image = batch["teacher"], images["image"]
-        logits = ()
-        if "logits" in teacher and isinstance(self.distillation_loss, DistillationLoss):
-            logits = teacher["logits"], self._teacher_adversary.logits(image)
-        soft = content_terms(self.distillation_loss, teacher["image"], image, *logits)
-        hard = content_terms(self.content_loss, _real(batch), image)
-        hard["adversarial"] = self.adversarial_weight * self._adversary.generator_loss(image)
+        """Eq. 7, the relations, and eq. 8; online also the teacher's own."""
+        teacher, image = self._known(batch, images), images["image"]
+        terms = {f"soft_{k}": self.alpha * v for k, v in self._soft(batch, teacher, images).items()}
+        hard = self._hard(self._adversary, batch, image)
+        terms.update({name: self.beta * value for name, value in hard.items()})
         relation = self.relation_loss.call(
             gathered(teacher["embedding"]), gathered(images["embedding"])
         )
-        return {
-            **{f"soft_{name}": self.alpha * value for name, value in soft.items()},
-            **{name: self.beta * value for name, value in hard.items()},
-            "relation": self.gamma * ops.mean(relation),
+        terms["relation"] = self.gamma * ops.mean(relation)
+        if self.online:
+            own = self._hard(self._teacher_adversary, batch, images["teacher_image"])
+            terms.update({f"teacher_{name}": value for name, value in own.items()})
+        return terms
+
+    def _known(self, batch, images):
+        """What the teacher knows of the batch, without gradient."""
+        if not self.online:
+            return batch["teacher"]
+        teacher = {
+            name.removeprefix("teacher_"): ops.stop_gradient(value)
+            for name, value in images.items()
+            if name.startswith("teacher_")
         }
+        judged = self._judgement(batch, teacher["image"])
+        return {**teacher, **{name: ops.stop_gradient(value) for name, value in judged.items()}}
+
+    def _soft(self, batch, teacher, images):
+        """The terms of L_soft: of the images, of the generators' maps, of the discriminator's."""
+        image = images["image"]
+        taps.check_same_shape(teacher["image"], image)
+        student = {**images, **self._judgement(batch, image)}
+        logits = (teacher["logits"], student["logits"]) if "logits" in teacher else ()
+        terms = content_terms(self.distillation_loss, teacher["image"], image, *logits)
+        if self.feature_loss is not None:
+            maps = _listed(student, "map_")
+            maps = maps if self._adapters is None else self._adapters(maps)
+            pairs = zip(_listed(teacher, "map_"), keras.tree.flatten(maps), strict=True)
+            terms["features"] = sum(ops.mean(self.feature_loss.call(*pair)) for pair in pairs)
+        if self.discriminator_feature_loss is not None:
+            pairs = zip(_listed(teacher, "judge_map_"), _listed(student, "judge_map_"), strict=True)
+            terms["discriminator_features"] = sum(
+                ops.mean(self.discriminator_feature_loss.call(*pair)) for pair in pairs
+            )
+        return terms
+
+    def _hard(self, adversary, batch, image):
+        """The terms of a generator's own against real images and its discriminator."""
+        terms = {}
+        if self.content_loss is not None:
+            terms = content_terms(self.content_loss, self._task.real(batch), image)
+        adversarial = adversary.generator_loss(image, self._given(adversary, batch, image))
+        return {**terms, "adversarial": self.adversarial_weight * adversarial}
 
     def compared(self, batch, images):
         """The real images and the student's."""
-        return _real(batch), images["image"]
+        return self._task.real(batch), images["image"]
 
     def judged(self, batch, images):
         """Logits of the real images and of the student's, by the student's discriminator."""
-        return self._adversary.judged(_real(batch), images["image"])
+        image = images["image"]
+        given = self._given(self._adversary, batch, image)
+        return self._adversary.judged(self._task.real(batch), image, given)
 
 
-def _real(batch):
-    """What is real in a batch: the target of a translation, the sources of a fusion."""
-    return batch["x"] if batch["y"] is None else batch["y"]
-
-
-def _tapped(*networks):
-    """Makes `(network, x, training) -> (image, embedding)` for the given networks.
-
-    The tapping models live in a closure: as attributes of the trainer Keras would save their layers
-    a second time.
-    """
-    taps = {}
-    if all(_has_embedding(network) for network in networks):
-        for network in networks:
-            outputs = [network.outputs[0], network.get_layer("embedding").output]
-            taps[id(network)] = keras.Model(network.inputs[0], outputs)
-
-    def outputs_of(network, x, training):
-        if taps:
-            image, features = taps[id(network)](x, training=training)
-            return image, ops.mean(ops.cast(features, "float32"), axis=(1, 2))
-        image = network(x, training=training)
-        return image, _thumbnail(image)
-
-    return outputs_of
-
-
-def _has_embedding(network):
-    """Whether a functional network has a layer named "embedding" that makes a map."""
-    return any(
-        layer.name == "embedding" and len(layer.output.shape) == 4
-        for layer in getattr(network, "layers", ())
-        if getattr(network, "inputs", None)
-    )
-
-
-def _thumbnail(images):
-    """An 8x8 thumbnail of every image as a vector."""
-    small = keras.ops.image.resize(ops.cast(images, "float32"), (8, 8), antialias=True)
-    return ops.reshape(small, (ops.shape(images)[0], 64 * images.shape[-1]))
+def _listed(seen, prefix):
+    """Values of numbered names, in order."""
+    count = sum(name.startswith(prefix) for name in seen)
+    return [seen[f"{prefix}{index}"] for index in range(count)]

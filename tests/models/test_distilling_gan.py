@@ -131,6 +131,7 @@ def test_translation_takes_the_target_as_real_image():
         translator(4, 1),
         translator(2, 2),
         patch_discriminator(width=2),
+        task="translation",
         content_loss=keras.losses.MeanAbsoluteError(),
     )
     model.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-4))
