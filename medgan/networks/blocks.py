@@ -65,14 +65,18 @@ def halvings(image_size, smallest=8):
     return image_size.bit_length() - 3
 
 
+def normal(seed):
+    """Initial kernels of DCGAN, pix2pix and CycleGAN."""
+    return keras.initializers.RandomNormal(stddev=0.02, seed=seed)
+
+
 class Blocks:
     """Makes the layers of one network, whose choices are made once.
 
     Args:
         normalization: one of `NORMALIZATIONS`; `"spectral"` normalises kernels instead of maps.
         upsampling: one of `UPSAMPLINGS`.
-        stddev: standard deviation of the initial kernels, normal around 0.
-        truncated: whether draws beyond two standard deviations are drawn again.
+        initializer: function from a seed to the initializer of a kernel, N(0, 0.02) by default.
         seed: seed of all initial weights.
 
     Raises:
@@ -84,23 +88,19 @@ class Blocks:
         *,
         normalization="none",
         upsampling="resize",
-        stddev=0.02,
-        truncated=False,
+        initializer=None,
         seed=None,
     ):
         check_choice("normalization", normalization, NORMALIZATIONS)
         check_choice("upsampling", upsampling, UPSAMPLINGS)
         self.normalization = normalization
         self.upsampling = upsampling
-        self.stddev = stddev
-        self._normal = (
-            keras.initializers.TruncatedNormal if truncated else keras.initializers.RandomNormal
-        )
+        self._initializer = normal if initializer is None else initializer
         self.next_seed = layer_seeds(seed)
 
     def initializer(self):
         """Initial kernels; another draw at every call."""
-        return self._normal(stddev=self.stddev, seed=self.next_seed())
+        return self._initializer(seed=self.next_seed())
 
     def convolution(
         self, features, channels, size, label, *, strides=1, padding="zeros", bias=True, dtype=None
@@ -134,7 +134,7 @@ class Blocks:
     def _linear(self, layer):
         if self.normalization != "spectral":
             return layer
-        return SpectralNormalization(layer, seed=self.next_seed(), name=f"{layer.name}_normalized")
+        return SpectralNormalization(layer, seed=self.next_seed(), name=layer.name)
 
     def depthwise(self, features, size, label, *, padding="zeros"):
         """A convolution of each channel on its own, behind `padded`."""

@@ -3,12 +3,19 @@
 import keras
 
 from medgan.layers import Blend, MaximumResidual, ReflectionPadding2D
+from medgan.networks.blocks import check_choice, check_sizes, layer_seeds, unit_image
 
 HEADS = ("maximum_residual", "blend", "tanh")
 
 
 def dense_fusion_generator(
-    *, width=32, head="maximum_residual", dense_layers=4, seed=None, name="dense_fusion_generator"
+    *,
+    width=32,
+    head="maximum_residual",
+    dense_layers=4,
+    sources=2,
+    seed=None,
+    name="dense_fusion_generator",
 ):
     """A densely connected generator that fuses two registered images into one.
 
@@ -23,18 +30,20 @@ def dense_fusion_generator(
     Args:
         width: channels of the dense layers.
         head: `"maximum_residual"` starts at the pixel-wise maximum of the sources and learns a
-            correction, `"blend"` a mixture of the sources and a correction, `"tanh"` the image.
+            correction, `"blend"` a mixture of two sources and a correction, `"tanh"` the image.
         dense_layers: number of dense layers.
+        sources: channels of the input: 2 to fuse, 1 to make one source from a fused image (with
+            `"maximum_residual"` that starts at the fused image).
         seed: seed of the initial weights.
         name: name of the model.
 
     Returns:
-        A functional `keras.Model` from `(batch, height, width, 2)` in [0, 1] (CT, MR) to
+        A functional `keras.Model` from `(batch, height, width, sources)` in [0, 1] (CT, MR) to
         `(batch, height, width, 1)`, for any height and width from 2 up. Its layer `"embedding"` is
         the last dense map; `"before_head"` is what the head takes.
 
     Raises:
-        ValueError: if the head is unknown or a size is below 1.
+        ValueError: if the head is unknown, a size is below 1, or a blend has not two sources.
 
     Example:
         >>> from medgan.networks import dense_fusion_generator
@@ -45,19 +54,19 @@ def dense_fusion_generator(
         The encoder follows DDcGAN (Ma et al., 2020) and DenseFuse (Li and Wu, 2019); the paper
         leaves its generator open. Starting from the maximum is ours.
     """
-    if head not in HEADS:
-        raise ValueError(f"Received head={head!r}, expected one of {', '.join(HEADS)}.")
-    if width < 1 or dense_layers < 1:
+    check_choice("head", head, HEADS)
+    check_sizes(width=width, dense_layers=dense_layers, sources=sources)
+    if head == "blend" and sources != 2:
         raise ValueError(
-            f"Received width={width} and dense_layers={dense_layers}, "
-            "expected width >= 1 and dense_layers >= 1."
+            f"Received sources={sources} and head='blend', expected two sources: "
+            "'maximum_residual' and 'tanh' take any number."
         )
-    seeds = keras.random.SeedGenerator(seed)
+    next_seed = layer_seeds(seed)
 
     def convolution(features, channels, label, initializer=None):
         features = ReflectionPadding2D(1, name=f"{label}_padding")(features)
         if initializer is None:
-            initializer = keras.initializers.HeNormal(seed=int(seeds.next()[0]) % 2**31)
+            initializer = keras.initializers.HeNormal(seed=next_seed())
         return keras.layers.Conv2D(channels, 3, kernel_initializer=initializer, name=label)(
             features
         )
@@ -66,8 +75,8 @@ def dense_fusion_generator(
         features = convolution(features, channels, label)
         return keras.layers.LeakyReLU(negative_slope=0.2, name=f"{label}_activation")(features)
 
-    sources = keras.Input((None, None, 2), name="sources")
-    features = activated(sources, width, "stem")
+    stacked = keras.Input((None, None, sources), name="sources")
+    features = activated(stacked, width, "stem")
     for index in range(1, dense_layers + 1):
         grown = activated(features, width, f"dense_{index}")
         label = "embedding" if index == dense_layers else f"dense_{index}_joined"
@@ -76,11 +85,10 @@ def dense_fusion_generator(
         features = activated(features, max(4, share * width // 3), f"decode_{index}")
     if head == "tanh":
         before = convolution(features, 1, "before_head")
-        fused = keras.layers.Activation("tanh", name="tanh", dtype="float32")(before)
-        fused = keras.layers.Rescaling(0.5, offset=0.5, name="fused", dtype="float32")(fused)
+        fused = unit_image(before, name="fused")
     else:
         channels, layer = (1, MaximumResidual) if head == "maximum_residual" else (2, Blend)
         before = convolution(features, channels, "before_head", "zeros")
         # The image is float32 in any precision, like the sources that it starts from.
-        fused = layer(name="fused", dtype="float32")([sources, before])
-    return keras.Model(sources, fused, name=name)
+        fused = layer(name="fused", dtype="float32")([stacked, before])
+    return keras.Model(stacked, fused, name=name)

@@ -2,25 +2,50 @@
 
 import keras
 
-from medgan.layers import SpectralNormalization
+from medgan.layers import DivisibleSides
+from medgan.networks.blocks import Blocks, check_choice, check_sizes
+
+RECEPTIVE_FIELDS = (16, 34, 70, 142, 286)
 
 
-def patch_discriminator(*, width=32, channels=1, seed=None, name="patch_discriminator"):
-    """A spectrally normalised patch discriminator with a receptive field of 34x34 pixels.
+def patch_discriminator(
+    *,
+    width=32,
+    channels=1,
+    receptive_field=34,
+    normalization="spectral",
+    seed=None,
+    name="patch_discriminator",
+):
+    """A patch discriminator: one logit for every patch of an image.
 
-    Convolutions 4x4: stride 2 to `width`, stride 2 to `2 width`, stride 1 to `4 width`, stride 1 to
-    one logit per patch; LeakyReLU 0.2, no normalisation. Every kernel is divided by its largest
-    singular value, which bounds the slope. `width=32`: 166,625 parameters, 62x62 logits at 256x256.
+    4x4 convolutions, padding 1: of stride 2 to `width`, `2 width` and so on up to `8 width`, as
+    many as the receptive field wants (16: 1, 34: 2, 70: 3, 142: 4, 286: 5), one of stride 1 to
+    twice as many, one of stride 1 to the logit; LeakyReLU 0.2.
+
+    With `"spectral"` every kernel is divided by its largest singular value, which bounds the slope,
+    and maps are not normalised: for a few hundred slices. The default has 166,625 parameters and
+    62x62 logits at 256x256. The papers' 70x70 discriminator is `width=64, receptive_field=70,
+    normalization="instance"`: all maps but those of the first and the last convolution are
+    normalised, kernels start as N(0, 0.02); 2.763 million parameters, 30x30 logits at 256x256.
 
     Args:
         width: channels of the first layer.
-        channels: channels of the image it judges.
+        channels: channels of the image it judges; where it judges a pair, of both together.
+        receptive_field: pixels a side that a logit sees: 16, 34, 70, 142 or 286.
+        normalization: `"spectral"`, `"instance"` (without learned factors) or `"none"`, as
+            a critic with a gradient penalty wants it.
         seed: seed of the initial weights.
         name: name of the model.
 
     Returns:
         A functional `keras.Model` from `(batch, height, width, channels)` in [0, 1] to raw logits
-        `(batch, height / 4 - 2, width / 4 - 2, 1)`; images of at least 16 pixels a side.
+        `(batch, height / s - 2, width / s - 2, 1)`, where s is 2 to the number of halvings: 4 for a
+        receptive field of 34. Images of at least `3 s` pixels a side.
+
+    Raises:
+        ValueError: if a choice is unknown or a size is below 1; when called, if an image is smaller
+            than that.
 
     Example:
         >>> from medgan.networks import patch_discriminator
@@ -29,15 +54,19 @@ def patch_discriminator(*, width=32, channels=1, seed=None, name="patch_discrimi
 
     Reference:
         Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, 2017;
-        Miyato et al., Spectral Normalization for GANs, 2018. Narrower and with a smaller field than
-        the 70x70 original (2.76 million parameters), for a few hundred slices.
+        Miyato et al., Spectral Normalization for GANs, 2018. Images in [0, 1] instead of [-1, 1],
+        the smaller field and the narrower default are ours.
     """
-    if width < 1 or channels < 1:
-        raise ValueError(
-            f"Received width={width} and channels={channels}, expected 1 or more of each."
-        )
+    check_sizes(width=width, channels=channels)
+    if receptive_field not in RECEPTIVE_FIELDS:
+        expected = ", ".join(map(str, RECEPTIVE_FIELDS))
+        raise ValueError(f"Received receptive_field={receptive_field}, expected one of {expected}.")
+    check_choice("normalization", normalization, ("spectral", "instance", "none"))
+    halvings = RECEPTIVE_FIELDS.index(receptive_field) + 1
     image = keras.Input((None, None, channels), name="image")
-    return keras.Model(image, _patch_logits(image, width, seed, "patch"), name=name)
+    judged = DivisibleSides(1, smallest=3 * 2**halvings, name="sides")(image)
+    logits = _patch_logits(judged, width, seed, "patch", halvings, normalization)
+    return keras.Model(image, logits, name=name)
 
 
 def modality_discriminator(
@@ -63,10 +92,9 @@ def modality_discriminator(
         Ma et al., DDcGAN: A Dual-Discriminator Conditional GAN for Multi-Resolution Image Fusion,
         2020.
     """
-    if width < 1 or not modalities:
-        raise ValueError(
-            f"Received width={width} and {len(modalities)} modalities, expected 1 or more of each."
-        )
+    if not modalities:
+        raise ValueError("Received no modalities, expected 1 or more.")
+    check_sizes(width=width)
     images = keras.Input((None, None, len(modalities)), name="images")
     logits = []
     for index, modality in enumerate(modalities):
@@ -78,27 +106,21 @@ def modality_discriminator(
     return keras.Model(images, logits[0], name=name)
 
 
-def _patch_logits(image, width, seed, prefix):
+def _patch_logits(image, width, seed, prefix, halvings=2, normalization="spectral"):
+    # The scale of a kernel that is divided by its norm is a matter of taste.
+    initializer = keras.initializers.GlorotUniform if normalization == "spectral" else None
+    make = Blocks(normalization=normalization, initializer=initializer, seed=seed)
     features = image
-    layers = ((width, 2), (2 * width, 2), (4 * width, 1), (1, 1))
+    layers = [(min(2**index, 8) * width, 2) for index in range(halvings)]
+    layers += [(min(2**halvings, 8) * width, 1), (1, 1)]
     for index, (channels, stride) in enumerate(layers, 1):
-        features = keras.layers.ZeroPadding2D(1, name=f"{prefix}_padding_{index}")(features)
-        convolution = keras.layers.Conv2D(
-            channels,
-            4,
-            strides=stride,
-            kernel_initializer=keras.initializers.GlorotUniform(
-                None if seed is None else seed + index
-            ),
-            dtype="float32" if index == len(layers) else None,  # logits
+        label = f"{prefix}_convolution_{index}"
+        last = index == len(layers)
+        features = make.convolution(
+            features, channels, 4, label, strides=stride, dtype="float32" if last else None
         )
-        features = SpectralNormalization(
-            convolution,
-            seed=None if seed is None else seed + 100 + index,
-            name=f"{prefix}_convolution_{index}",
-        )(features)
-        if index < len(layers):
-            features = keras.layers.LeakyReLU(
-                negative_slope=0.2, name=f"{prefix}_activation_{index}"
-            )(features)
+        if 1 < index < len(layers):
+            features = make.normalized(features, label)
+        if not last:
+            features = make.activated(features, label, negative_slope=0.2)
     return features

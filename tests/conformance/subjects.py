@@ -302,13 +302,27 @@ NETWORKS = [
         for head in ("maximum_residual", "blend", "tanh")
     ],
     Subject(
-        "modality_discriminator", _fixed(networks.modality_discriminator, width=2), _images(24, 2)
-    ),
-    Subject(
-        "patch_discriminator",
-        _fixed(networks.patch_discriminator, width=2, channels=1),
+        "dense_fusion_generator[one source]",
+        _fixed(networks.dense_fusion_generator, width=3, dense_layers=1, sources=1),
         _images(24, 1),
     ),
+    Subject(
+        "modality_discriminator", _fixed(networks.modality_discriminator, width=2), _images(24, 2)
+    ),
+    *[
+        Subject(
+            f"patch_discriminator[{normalization}]",
+            _fixed(
+                networks.patch_discriminator,
+                width=2,
+                channels=1,
+                receptive_field=receptive_field,
+                normalization=normalization,
+            ),
+            _images(24, 1),
+        )
+        for normalization, receptive_field in (("none", 16), ("instance", 34), ("spectral", 34))
+    ],
     *[
         Subject(
             f"resnet_generator[{upsampling}]",

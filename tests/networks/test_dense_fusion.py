@@ -102,6 +102,27 @@ def test_equal_seeds_give_equal_weights_and_different_seeds_different_ones():
     assert all(np.abs(a - b).max() > 0.01 for a, b in kernels)
 
 
+def test_layers_start_differently():
+    # Draws from one seed would be the same numbers, scaled to the fan-in of each layer.
+    model = dense_fusion_generator(width=4, seed=0)
+    kernels = [np.asarray(w) for w in model.trainable_weights if w.path.endswith("/kernel")]
+    drawn = [kernel.ravel()[:72] / kernel.std() for kernel in kernels if kernel.any()]
+    assert len(drawn) == 8
+    similarity = np.corrcoef(drawn)
+    assert np.abs(similarity - np.eye(8)).max() < 0.5
+
+
+@pytest.mark.parametrize(("sources", "head"), [(1, "tanh"), (1, "maximum_residual"), (3, "tanh")])
+def test_any_number_of_sources_makes_one_image(sources, head):
+    model = dense_fusion_generator(width=4, head=head, sources=sources)
+    assert model.count_params() == 4_018 + (sources - 2) * 9 * 4
+    images = np.random.default_rng(0).uniform(size=(2, 6, 8, sources)).astype("float32")
+    made = np.asarray(model(images))
+    assert made.shape == (2, 6, 8, 1)
+    if head == "maximum_residual":
+        assert_array_equal(made, images)  # a decomposer starts at the fused image
+
+
 def test_kernels_are_drawn_as_he_says():
     model = dense_fusion_generator(width=32, seed=0)
     kernel = np.asarray(model.get_layer("dense_4").kernel)
@@ -114,8 +135,10 @@ def test_kernels_are_drawn_as_he_says():
     ("arguments", "message"),
     [
         ({"head": "max"}, r"head='max', expected one of maximum_residual, blend, tanh"),
-        ({"width": 0}, r"width=0 .* expected width >= 1"),
-        ({"dense_layers": -1}, r"dense_layers=-1.*expected"),
+        ({"width": 0}, r"width=0, expected 1 or more"),
+        ({"dense_layers": -1}, r"dense_layers=-1, expected 1 or more"),
+        ({"sources": 0}, r"sources=0, expected 1 or more"),
+        ({"sources": 1, "head": "blend"}, r"sources=1 and head='blend', expected two sources"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

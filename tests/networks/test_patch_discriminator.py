@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from medgan.layers import SpectralNormalization
@@ -39,7 +40,73 @@ def test_there_is_a_logit_for_every_four_pixels_less_two(size, logits):
     assert double.output_shape == (None, None, None, 2)
 
 
-def test_logit_sees_34_pixels_a_side():
+@pytest.mark.parametrize(
+    ("width", "channels", "parameters"),
+    [
+        # Kernels of 4x4 and biases: from c to 64, 128, 256, 512 channels and 1.
+        (64, 1, 16 * (64 + 64 * 128 + 128 * 256 + 256 * 512 + 512) + 64 + 128 + 256 + 512 + 1),
+        (64, 2, 2_763_713),
+        (4, 1, 16 * (4 + 4 * 8 + 8 * 16 + 16 * 32 + 32) + 4 + 8 + 16 + 32 + 1),
+    ],
+)
+def test_the_discriminator_of_70_pixels_is_that_of_the_papers(width, channels, parameters):
+    model = patch_discriminator(
+        width=width, channels=channels, receptive_field=70, normalization="instance"
+    )
+    assert model.count_params() == parameters
+    assert model.compute_output_shape((1, 256, 256, channels)) == (1, 30, 30, 1)
+
+
+def test_published_counts_of_the_discriminator_of_70_pixels():
+    for channels, millions in ((1, 2.763), (2, 2.764)):
+        model = patch_discriminator(
+            width=64, channels=channels, receptive_field=70, normalization="instance"
+        )
+        assert round(model.count_params() / 1e6, 3) == millions
+
+
+@pytest.mark.parametrize("receptive_field", [16, 34, 70, 142, 286])
+def test_a_logit_sees_as_many_pixels_as_it_says(receptive_field):
+    # Instance normalisation would let every logit see the whole image.
+    model = patch_discriminator(
+        width=1, receptive_field=receptive_field, normalization="none", seed=0
+    )
+    # No kernel weight may be so small that a change is lost on the way.
+    model.set_weights([np.full(weight.shape, 0.3) for weight in model.get_weights()])
+    side = 32 * (receptive_field // 32 + 2)
+    image = tf.ones((1, side, side, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        logits = model(image)
+        middle = logits[0, logits.shape[1] // 2, logits.shape[2] // 2, 0]
+    seen = np.asarray(tape.gradient(middle, image))[0, :, :, 0] != 0
+    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+    for pixels in (rows, columns):
+        assert_array_equal(pixels, pixels[0] + np.arange(receptive_field))
+        assert pixels[0] > 0 and pixels[-1] < side - 1  # the border did not hide any
+
+
+@pytest.mark.parametrize(("receptive_field", "stride"), [(16, 2), (34, 4), (70, 8), (142, 16)])
+def test_there_is_a_logit_for_every_stride_less_two(receptive_field, stride):
+    model = patch_discriminator(width=1, receptive_field=receptive_field)
+    assert model(images(1, 3 * stride, 5 * stride, count=1)).shape == (1, 1, 3, 1)
+    with pytest.raises(ValueError, match=f"expected sides from {3 * stride} up"):
+        model(images(1, 3 * stride - 1, 64, count=1))
+
+
+def test_maps_between_the_first_and_the_last_are_normalised():
+    model = patch_discriminator(width=2, receptive_field=70, normalization="instance", seed=0)
+    names = [f"patch_convolution_{index}_normalization" for index in (2, 3, 4)]
+    assert [layer.name for layer in model.layers if "normalization" in layer.name] == names
+    for name in names:
+        layer = model.get_layer(name)
+        before, after = keras.Model(model.inputs[0], [layer.input, layer.output])(images(1))
+        before = np.asarray(before, "float64")
+        mean, variance = (f(before, axis=(1, 2), keepdims=True) for f in (np.mean, np.var))
+        assert_allclose(after, (before - mean) / np.sqrt(variance + 1e-5), atol=1e-4)
+
+
+def test_a_logit_of_the_default_sees_34_columns():
     model = patch_discriminator(width=2, seed=0)
     image = np.zeros((1, 64, 64, 1), "float32")
     changed = np.repeat(image, 64, axis=0)
@@ -117,10 +184,20 @@ def test_judges_of_two_modalities_start_differently():
 @pytest.mark.parametrize(
     ("build", "arguments", "message"),
     [
-        (patch_discriminator, {"width": 0}, "width=0 and channels=1, expected 1 or more"),
+        (patch_discriminator, {"width": 0}, "width=0, expected 1 or more"),
         (patch_discriminator, {"channels": 0}, "channels=0, expected 1 or more"),
-        (modality_discriminator, {"width": 0}, "width=0 .* expected 1 or more"),
-        (modality_discriminator, {"modalities": ()}, "0 modalities, expected 1 or more"),
+        (modality_discriminator, {"width": 0}, "width=0, expected 1 or more"),
+        (modality_discriminator, {"modalities": ()}, "no modalities, expected 1 or more"),
+        (
+            patch_discriminator,
+            {"receptive_field": 72},
+            "receptive_field=72, .* 16, 34, 70, 142, 286",
+        ),
+        (
+            patch_discriminator,
+            {"normalization": "batch"},
+            "'batch', expected one of spectral, inst",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(build, arguments, message):
