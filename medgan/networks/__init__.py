@@ -8,6 +8,7 @@ from medgan.networks.inception_encoder import inception_encoder
 from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
 from medgan.networks.resnet import resnet_generator
 from medgan.networks.scattering_encoder import scattering_encoder
+from medgan.networks.unet import unet_generator
 
 __all__ = [
     "compiled",
@@ -19,4 +20,5 @@ __all__ = [
     "patch_discriminator",
     "resnet_generator",
     "scattering_encoder",
+    "unet_generator",
 ]

@@ -342,6 +342,20 @@ NETWORKS = [
         _fixed(networks.scattering_encoder, scales=2, orientations=2),
         _images(24, 1),
     ),
+    *[
+        Subject(
+            f"unet_generator[{upsampling}]",
+            _fixed(
+                networks.unet_generator,
+                width=2,
+                depth=3,
+                upsampling=upsampling,
+                normalization=normalization,
+            ),
+            _images(16, 1),
+        )
+        for upsampling, normalization in (("transposed", "batch"), ("resize", "instance"))
+    ],
 ]
 
 
