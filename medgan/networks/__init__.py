@@ -2,6 +2,7 @@
 
 from medgan.networks.compiled import compiled
 from medgan.networks.cost import multiply_accumulates
+from medgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from medgan.networks.dense_fusion import dense_fusion_generator
 from medgan.networks.full_precision import full_precision
 from medgan.networks.inception_encoder import inception_encoder
@@ -12,6 +13,8 @@ from medgan.networks.unet import unet_generator
 
 __all__ = [
     "compiled",
+    "dcgan_discriminator",
+    "dcgan_generator",
     "dense_fusion_generator",
     "full_precision",
     "inception_encoder",

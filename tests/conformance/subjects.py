@@ -53,15 +53,21 @@ class Trainer:
         data: builds `(x, y)` of a number of images, uniform numbers or what another `draw` gives;
             y is None where there is no target.
         metric: builds a metric of what the trainer compares.
+        noise: builds what the trained model makes images of, where that is not `x`.
     """
 
     name: str
     make: Callable[..., keras.Model]
     data: Callable[..., tuple[np.ndarray, np.ndarray | None]]
     metric: Callable[[], keras.metrics.Metric]
+    noise: Callable[[int], np.ndarray] | None = None
 
     public_name = Subject.public_name
     __str__ = Subject.__str__
+
+    def inputs(self, count):
+        """What the trained model is called with."""
+        return self.data(count)[0] if self.noise is None else self.noise(count)
 
 
 def one_of_each(subjects):
@@ -292,7 +298,38 @@ def _images(side, channels):
     return {"ordinary": lambda: (draw(2, side, side, channels),)}
 
 
+def _noise(size):
+    return {"ordinary": lambda: (2 * draw(2, size) - 1,)}
+
+
 NETWORKS = [
+    *[
+        Subject(
+            f"dcgan_discriminator[{normalization}]",
+            _fixed(
+                networks.dcgan_discriminator,
+                image_size=16,
+                width=2,
+                normalization=normalization,
+            ),
+            _images(16, 1),
+        )
+        for normalization in ("instance", "spectral", "layer", "none", "batch")
+    ],
+    *[
+        Subject(
+            f"dcgan_generator[{upsampling}]",
+            _fixed(
+                networks.dcgan_generator,
+                image_size=16,
+                width=2,
+                latent_size=6,
+                upsampling=upsampling,
+            ),
+            _noise(6),
+        )
+        for upsampling in ("transposed", "resize")
+    ],
     *[
         Subject(
             f"dense_fusion_generator[{head}]",
@@ -415,8 +452,52 @@ def _sources_and_target(count, draw=draw, side=24):
     return draw(count, side, side, 2), draw(count, side, side, 1, seed=1)
 
 
+def _images_of_noise(trainer, normalization=None, **kwargs):
+    """A trainer of 16x16 images from noise, whatever side is asked for."""
+
+    def make(augmentation=None):
+        z, image = keras.Input((4,), name="noise"), keras.Input((16, 16, 1), name="image")
+        x = keras.layers.Dense(4 * 4 * 2, activation="leaky_relu")(z)
+        x = keras.layers.UpSampling2D(4)(keras.layers.Reshape((4, 4, 2))(x))
+        made = keras.layers.Conv2D(1, 3, padding="same")(x)
+        made = keras.layers.Activation("sigmoid", dtype="float32")(made)
+        generator = keras.Model(z, made, name="generator")
+        y = keras.layers.Conv2D(2, 4, 2, "same", use_bias=normalization is None)(image)
+        y = y if normalization is None else normalization()(y)
+        y = keras.layers.Flatten()(keras.layers.LeakyReLU(0.2)(y))
+        # A critic's constant has no gradient: every variable of a subject is to move.
+        logit = keras.layers.Dense(1, use_bias=False, dtype="float32")(y)
+        discriminator = keras.Model(image, logit, name="discriminator")
+        networks = with_fixed_weights(generator, 1), with_fixed_weights(discriminator, 2)
+        return trainer(*networks, augmentation=augmentation, seed=7, **kwargs)
+
+    return make
+
+
+def _subject_of_noise(name, make):
+    def images(count, draw=draw, side=16):
+        return draw(count, 16, 16, 1), None
+
+    def noise(count):
+        return draw(count, 4) - 0.5
+
+    return Trainer(name, make, images, lambda: metrics.TranslationScore("mae"), noise)
+
+
 TRAINERS = [
     Trainer("FusionGAN", _fusion_gan, _pairs_of_sources, lambda: metrics.FusionScore("sf")),
+    _subject_of_noise(
+        "GAN[batch normalisation]",
+        _images_of_noise(models.GAN, keras.layers.BatchNormalization),
+    ),
+    _subject_of_noise("GAN", _images_of_noise(models.GAN, discriminator_steps=2)),
+    _subject_of_noise("WGAN", _images_of_noise(models.WGAN, clip=0.3, discriminator_steps=2)),
+    _subject_of_noise(
+        "WGANGP",
+        _images_of_noise(
+            models.WGANGP, lambda: keras.layers.GroupNormalization(1), discriminator_steps=2
+        ),
+    ),
     Trainer(
         "DistillingGAN[fusion]",
         _distilling_fusion,
