@@ -11,6 +11,7 @@ import click
 
 from medgan.tools.console import native_messages_hidden, one_line_errors, quiet_tensorflow
 
+SAVED = (".keras", ".h5", ".hdf5")
 SUFFIXES = {"tflite": ".tflite", "saved_model": "_saved_model"}
 PHANTOMS = {"count": 8, "patients": 4}
 
@@ -32,9 +33,10 @@ def main(network, tflite, saved_model, run_path, output, overwrite, size, as_jso
     """Export a trained network and prove that the file computes the same.
 
     NETWORK is student, teacher or student_without_teacher of the latest run, or of --run. FILE is
-    the path of a .keras file; of a whole trainer the generator is taken. Every validation pair of
-    the run goes through the exported file and through Keras; where there is no such data, built-in
-    phantoms do. Beyond an error of 0.001 no file is put in place.
+    the path of a .keras file, or of an .h5 file of Keras 2, whose layers may be those of
+    tensorflow-addons; of a whole trainer the generator is taken. Every validation pair of the run
+    goes through the exported file and through Keras; where there is no such data, built-in phantoms
+    do. Beyond an error of 0.001 no file is put in place.
 
     The default place is the folder exports/ of the run, or beside FILE.
 
@@ -94,21 +96,25 @@ def _size(text, kinds):
 
 
 def _source(network, run_path):
-    """`(run or None, .keras file, name, default folder)` of what the command line names."""
+    """`(run or None, file, name, default folder)` of what the command line names."""
+    import h5py
+
     from medgan.errors import RecipeError
     from medgan.run import RunFolder
 
-    if not network.endswith(".keras") and not re.search(r"[/\\]", network):
+    if not network.endswith(SAVED) and not re.search(r"[/\\]", network):
         run = RunFolder.open(run_path)
         return run, run.network(network), network, run.path / "exports"
     file = pathlib.Path(network)
     if not file.is_file():
         raise RecipeError(
-            f"There is no file {network}, expected a .keras file or the name of a network, such as "
-            "student."
+            f"There is no file {network}, expected a .keras or .h5 file or the name of a network, "
+            "such as student."
         )
-    if not zipfile.is_zipfile(file):
-        raise RecipeError(f"{file} is not a Keras archive, expected a .keras file of Keras 3.")
+    if not zipfile.is_zipfile(file) and not h5py.is_hdf5(file):
+        raise RecipeError(
+            f"{file} is not a Keras archive, expected a .keras file or an .h5 file of Keras."
+        )
     beside = file.parent if (file.parent / "recipe.toml").exists() else None
     run = RunFolder.open(run_path or beside) if run_path or beside else None
     return run, file, file.stem, file.parent
@@ -142,24 +148,14 @@ def _paths(kinds, output, default, name):
 
 
 def _load(file):
-    """The network of a `.keras` file; of a trainer its generator."""
-    from medgan.errors import RecipeError
-
+    """The network of a saved file; of a trainer its generator."""
     quiet_tensorflow()
     with native_messages_hidden():
-        import keras
-
         # What a file may hold is known to Keras once it is imported.
         from medgan import layers, losses, models, networks  # noqa: F401
+        from medgan.addons import load_model
 
-        try:
-            model = keras.models.load_model(file, compile=False)
-        except Exception as error:  # whatever a damaged or foreign file makes Keras raise
-            reason = " ".join(str(error).split())
-            raise RecipeError(
-                f"Cannot load {file}: {reason[:200]} Expected a network or a trainer that medgan "
-                "or Keras 3 saved."
-            ) from error
+        model = load_model(file)
     if isinstance(model, models.DistillingGAN):
         return model.student
     if isinstance(model, models.FusionGAN):
@@ -197,7 +193,7 @@ def _pairs(run, model, size):
             f"The network takes images of {channels} channels, expected 2 (CT, MR): there is "
             "nothing to compare it on. Call medgan.export.export with samples of your own."
         )
-    reason = "A .keras file has no validation pairs"
+    reason = "A file alone has no validation pairs"
     if run is not None:
         from medgan.experiment import load_data
         from medgan.recipe.reading import reread_recipe

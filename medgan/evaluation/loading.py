@@ -1,13 +1,12 @@
 """Networks from files, whatever is in them."""
 
-import keras
-
+from medgan.addons import load_model
 from medgan.errors import RecipeError
 
 
 def saved_network(path):
-    """The network of a `.keras` file, not compiled."""
-    return keras.models.load_model(path, compile=False)
+    """The network of a `.keras` or `.h5` file of Keras 3 or Keras 2, not compiled."""
+    return load_model(path)
 
 
 def load_network(path, called, expected, load=saved_network):
