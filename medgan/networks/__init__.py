@@ -8,6 +8,7 @@ from medgan.networks.full_precision import full_precision
 from medgan.networks.inception_encoder import inception_encoder
 from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
 from medgan.networks.resnet import resnet_generator
+from medgan.networks.saved_network import saved_network
 from medgan.networks.scattering_encoder import scattering_encoder
 from medgan.networks.unet import unet_generator
 
@@ -22,6 +23,7 @@ __all__ = [
     "multiply_accumulates",
     "patch_discriminator",
     "resnet_generator",
+    "saved_network",
     "scattering_encoder",
     "unet_generator",
 ]
