@@ -23,7 +23,7 @@ addEventListener("unhandledrejection", (event) => remember(String(event.reason))
 SCRIPTS = ("difference.js", "gestures.js", "view.js", "viewer.js", "report.js")
 
 
-def write_report(path, payload, pictures=(), losses=None, health=None, title=None):
+def write_report(path, payload, pictures=(), losses=None, health=None, title=None, further=()):
     """Writes the page of an evaluation, whole or not at all.
 
     Args:
@@ -35,13 +35,15 @@ def write_report(path, payload, pictures=(), losses=None, health=None, title=Non
             `step`, `loss` and `discriminator`, and `equilibria` may be missing.
         health: what was seen in training, dicts of `stage`, `step`, `severity` and `text`, or None.
         title: heading of the page; by default the payload's.
+        further: sections that come before all others, `(name, heading, HTML)` each; their texts
+            are escaped already.
 
     Raises:
         ValueError: if a picture is not a grey picture of 8 bits.
         MedganError: if the file cannot be written.
     """
     title = title or payload["title"]
-    parts = sections(payload, pictures, losses, health)
+    parts = [*further, *sections(payload, pictures, losses, health)]
     links = "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in parts)
     body = "".join(
         f'<section id="{name}" aria-labelledby="{name}-heading">'
