@@ -5,6 +5,7 @@ from medgan.layers.depth_to_space import DepthToSpace
 from medgan.layers.diff_augment import DiffAugment
 from medgan.layers.divisible_sides import DivisibleSides
 from medgan.layers.fusion_heads import Blend, MaximumResidual
+from medgan.layers.image_pool import ImagePool
 from medgan.layers.instance_normalization import InstanceNormalization
 from medgan.layers.reflection_padding import ReflectionPadding2D
 from medgan.layers.spectral_normalization import SpectralNormalization
@@ -15,6 +16,7 @@ __all__ = [
     "DepthToSpace",
     "DiffAugment",
     "DivisibleSides",
+    "ImagePool",
     "InstanceNormalization",
     "MaximumResidual",
     "ReflectionPadding2D",

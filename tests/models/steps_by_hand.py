@@ -28,9 +28,9 @@ def generator(seed, channels=1, width=3, name="generator"):
     return keras.Sequential([keras.Input((None, None, channels)), *layers], name=name)
 
 
-def judge(seed, channels=1):
+def judge(seed, channels=1, width=2):
     """A patch discriminator."""
-    return patch_discriminator(width=2, channels=channels, seed=seed)
+    return patch_discriminator(width=width, channels=channels, seed=seed)
 
 
 def compiled(model, generator_rate=GENERATOR_RATE, discriminator_rate=DISCRIMINATOR_RATE):
@@ -88,3 +88,43 @@ def assert_only_the_intended_networks_move(make, data, of_generator, of_discrimi
                 pairs = zip(before[id(network)], network.trainable_variables, strict=True)
                 moved = any(np.any(old != np.array(new)) for old, new in pairs)
                 assert moved == (rate > 0), network.name
+
+
+def discs(count, seed, side=16):
+    """Bright discs of any brightness on dark ground, `(count, side, side, 1)` in [0, 1]."""
+    rows, columns = np.mgrid[:side, :side]
+    draws = np.random.default_rng(seed)
+    found = np.empty((count, side, side, 1), "float32")
+    for image in found:
+        row, column = draws.uniform(4, side - 4, 2)
+        inside = (rows - row) ** 2 + (columns - column) ** 2 < (side / 3) ** 2
+        image[..., 0] = np.where(inside, draws.uniform(0.6, 0.9), draws.uniform(0.1, 0.3))
+    return found
+
+
+class PoolByHand:
+    """A pool of images as CycleGAN's code has it, with the draws of `ImagePool`."""
+
+    def __init__(self, capacity, seed):
+        self.capacity = capacity
+        self.draws = keras.random.SeedGenerator(seed)
+        self.stored = []
+        self.swaps = 0
+
+    def __call__(self, batch):
+        """Returns as many images as came in, one after the other."""
+        batch = np.array(batch)
+        coins = np.array(keras.random.uniform((len(batch),), seed=self.draws))
+        places = np.array(keras.random.randint((len(batch),), 0, self.capacity, seed=self.draws))
+        returned = []
+        for image, coin, place in zip(batch, coins, places, strict=True):
+            if len(self.stored) < self.capacity:
+                self.stored.append(image)
+                returned.append(image)
+            elif coin > 0.5:
+                returned.append(self.stored[place])
+                self.stored[place] = image
+                self.swaps += 1
+            else:
+                returned.append(image)
+        return np.stack(returned)
