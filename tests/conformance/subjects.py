@@ -330,6 +330,12 @@ NETWORKS = [
         )
         for upsampling in ("transposed", "resize")
     ],
+    Subject(
+        "ddcgan_discriminator",
+        _fixed(networks.ddcgan_discriminator, width=2, image_size=16),
+        _images(16, 2),
+    ),
+    Subject("ddcgan_generator", _fixed(networks.ddcgan_generator, width=2), _images(12, 2)),
     *[
         Subject(
             f"dense_fusion_generator[{head}]",
@@ -343,6 +349,12 @@ NETWORKS = [
         _fixed(networks.dense_fusion_generator, width=3, dense_layers=1, sources=1),
         _images(24, 1),
     ),
+    Subject(
+        "fusiongan_discriminator",
+        _fixed(networks.fusiongan_discriminator, width=2, image_size=32),
+        _images(32, 1),
+    ),
+    Subject("fusiongan_generator", _fixed(networks.fusiongan_generator, width=8), _images(12, 2)),
     Subject(
         "modality_discriminator", _fixed(networks.modality_discriminator, width=2), _images(24, 2)
     ),
@@ -407,8 +419,8 @@ def _judges(seed):
     return with_fixed_weights(networks.modality_discriminator(width=2), seed)
 
 
-def _judge(seed):
-    return with_fixed_weights(networks.patch_discriminator(width=2), seed)
+def _judge(seed, channels=1):
+    return with_fixed_weights(networks.patch_discriminator(width=2, channels=channels), seed)
 
 
 def _fusion_gan(augmentation=None):
@@ -431,16 +443,42 @@ def _distilling_fusion(augmentation=None):
     )
 
 
-def _distilling_translation(augmentation=None):
+def _distilling(task, judged=1, **kwargs):
+    """A teacher and a student that translate two channels into one."""
+
+    def make(augmentation=None):
+        return models.DistillingGAN(
+            _generator(3, 1),
+            _generator(2, 2),
+            _judge(3, judged),
+            teacher_discriminator=_judge(4, judged),
+            task=task,
+            augmentation=augmentation,
+            seed=7,
+            **kwargs,
+        )
+
+    return make
+
+
+def _distilling_synthesis(augmentation=None):
+    def maker(width, seed):
+        z = keras.Input((4,), name="noise")
+        x = keras.layers.Dense(36 * width, activation="tanh")(z)
+        x = keras.layers.UpSampling2D(4)(keras.layers.Reshape((6, 6, width))(x))
+        made = keras.layers.Conv2D(1, 3, padding="same")(x)
+        made = keras.layers.Activation("sigmoid", dtype="float32")(made)
+        return with_fixed_weights(keras.Model(z, made), seed)
+
     return models.DistillingGAN(
-        _generator(3, 1),
-        _generator(2, 2),
+        maker(3, 1),
+        maker(2, 2),
         _judge(3),
         teacher_discriminator=_judge(4),
-        content_loss=losses.TeacherImageLoss(),
-        adversarial_loss=losses.LeastSquaresLoss(),
+        task="synthesis",
+        discriminator_feature_loss=losses.DiscriminatorFeatureLoss(),
         augmentation=augmentation,
-        discriminator_steps=2,
+        seed=7,
     )
 
 
@@ -468,7 +506,8 @@ def _images_of_noise(trainer, normalization=None, **kwargs):
         # A critic's constant has no gradient: every variable of a subject is to move.
         logit = keras.layers.Dense(1, use_bias=False, dtype="float32")(y)
         discriminator = keras.Model(image, logit, name="discriminator")
-        networks = with_fixed_weights(generator, 1), with_fixed_weights(discriminator, 2)
+        # A critic whose loss is no small difference of large numbers, which half precision loses.
+        networks = with_fixed_weights(generator, 1), with_fixed_weights(discriminator, 5)
         return trainer(*networks, augmentation=augmentation, seed=7, **kwargs)
 
     return make
@@ -505,8 +544,38 @@ TRAINERS = [
         lambda: metrics.FusionScore("sf"),
     ),
     Trainer(
+        "DistillingGAN[synthesis]",
+        _distilling_synthesis,
+        lambda count, draw=draw, side=24: (draw(count, 24, 24, 1), None),
+        lambda: metrics.TranslationScore("mae"),
+        lambda count: draw(count, 4) - 0.5,
+    ),
+    Trainer(
+        "DistillingGAN[unpaired]",
+        _distilling(
+            "unpaired",
+            feature_loss=losses.KernelAlignmentLoss(["embedding"]),
+            adversarial_loss=losses.LeastSquaresLoss(),
+            discriminator_steps=2,
+        ),
+        _sources_and_target,
+        lambda: metrics.TranslationScore("mae"),
+    ),
+    Trainer(
         "DistillingGAN[translation]",
-        _distilling_translation,
+        _distilling("translation", judged=3, content_loss=losses.TeacherImageLoss()),
+        _sources_and_target,
+        lambda: metrics.TranslationScore("mae"),
+    ),
+    Trainer(
+        "DistillingGAN[online]",
+        _distilling(
+            "translation",
+            judged=3,
+            online=True,
+            feature_loss=losses.AdaptedFeatureLoss(["embedding", ["stem", "before_head"]]),
+            discriminator_feature_loss=losses.DiscriminatorFeatureLoss(),
+        ),
         _sources_and_target,
         lambda: metrics.TranslationScore("mae"),
     ),
