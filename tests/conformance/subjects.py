@@ -141,6 +141,12 @@ LAYERS = [
         lambda: layers.DivisibleSides(4),
         {"ordinary": lambda: (draw(2, 8, 4, 2),)},
     ),
+    Subject(
+        "ImagePool",
+        lambda: layers.ImagePool(3, (9, 7, 2), seed=3),
+        _maps(2),
+        deterministic=lambda: layers.ImagePool(50, (9, 7, 2)),  # still filling: nothing is swapped
+    ),
     Subject("MaximumResidual", layers.MaximumResidual, _sources_and(1)),
     Subject("ReflectionPadding2D", lambda: layers.ReflectionPadding2D(2), _maps(2)),
     Subject(
@@ -423,6 +429,11 @@ def _judge(seed, channels=1):
     return with_fixed_weights(networks.patch_discriminator(width=2, channels=channels), seed)
 
 
+def _translator(seed):
+    network = networks.dense_fusion_generator(width=2, dense_layers=1, sources=1)
+    return with_fixed_weights(network, seed)
+
+
 def _fusion_gan(augmentation=None):
     return models.FusionGAN(
         _generator(2, 1),
@@ -430,6 +441,48 @@ def _fusion_gan(augmentation=None):
         content_loss=losses.StructuralFusionLoss(),
         augmentation=augmentation,
     )
+
+
+def _one_judge(augmentation=None):
+    return models.FusionGAN(
+        _generator(2, 1),
+        _judge(2),
+        content_loss=losses.StructuralFusionLoss(),
+        augmentation=augmentation,
+        judged_source=1,
+    )
+
+
+def _decomposing_gan(augmentation=None):
+    return models.DecomposingGAN(
+        _generator(2, 1),
+        _translator(2),
+        _translator(3),
+        _judges(4),
+        content_loss=losses.StructuralFusionLoss(),
+        synthesized_weight=30.0,
+        augmentation=augmentation,
+    )
+
+
+def _pix2pix(augmentation=None):
+    return models.Pix2Pix(_translator(1), _judge(2, channels=2), augmentation=augmentation)
+
+
+def _both_ways(trainer):
+    def make(augmentation=None):
+        return trainer(
+            _translator(1),
+            _translator(2),
+            _judge(3),
+            _judge(4),
+            pool_size=5,  # full after two steps of four images, never while backends are compared
+            image_size=24,
+            augmentation=augmentation,
+            seed=7,
+        )
+
+    return make
 
 
 def _distilling_fusion(augmentation=None):
@@ -490,6 +543,11 @@ def _sources_and_target(count, draw=draw, side=24):
     return draw(count, side, side, 2), draw(count, side, side, 1, seed=1)
 
 
+def _both_domains(count, draw=draw, side=24):
+    """Pairs of images as large as those of a pool, whatever side is asked for."""
+    return draw(count, 24, 24, 1), draw(count, 24, 24, 1, seed=1)
+
+
 def _images_of_noise(trainer, normalization=None, **kwargs):
     """A trainer of 16x16 images from noise, whatever side is asked for."""
 
@@ -525,6 +583,20 @@ def _subject_of_noise(name, make):
 
 TRAINERS = [
     Trainer("FusionGAN", _fusion_gan, _pairs_of_sources, lambda: metrics.FusionScore("sf")),
+    Trainer(
+        "FusionGAN[one judge]", _one_judge, _pairs_of_sources, lambda: metrics.FusionScore("sf")
+    ),
+    Trainer(
+        "DecomposingGAN", _decomposing_gan, _pairs_of_sources, lambda: metrics.FusionScore("sf")
+    ),
+    *[
+        Trainer(name, make, _both_domains, lambda: metrics.TranslationScore("mae"))
+        for name, make in (
+            ("Pix2Pix", _pix2pix),
+            ("CSGAN", _both_ways(models.CSGAN)),
+            ("CycleGAN", _both_ways(models.CycleGAN)),
+        )
+    ],
     _subject_of_noise(
         "GAN[batch normalisation]",
         _images_of_noise(models.GAN, keras.layers.BatchNormalization),
