@@ -34,7 +34,7 @@ class WeightNormalization(keras.layers.Wrapper):
         >>> layer = WeightNormalization(keras.layers.Dense(1, kernel_initializer="ones"))
         >>> layer(np.ones((1, 4), "float32")).numpy().tolist()
         [[4.0]]
-        >>> layer.g.assign([1.0])
+        >>> _ = layer.g.assign([1.0])
         >>> layer(np.ones((1, 4), "float32")).numpy().tolist()  # the direction is 1/2 each
         [[2.0]]
 
