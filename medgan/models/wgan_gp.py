@@ -129,6 +129,7 @@ class WGANGP(AdversarialModel):
             return keras.random.uniform((rows, 1, 1, 1), dtype="float32", seed=self.seed_generator)
 
         share = own_rows(draw, ops.shape(real)[0])
+        real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
         return share * real + (1 - share) * fake
 
     def generator_terms(self, batch, images):

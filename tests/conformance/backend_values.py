@@ -1,10 +1,12 @@
 """What every subject computes with the backend that is set, as `python backend_values.py FILE`.
 
-The weights are the same with every backend (`with_fixed_weights`), and nothing is drawn.
+The weights are the same with every backend (`with_fixed_weights`), and what trainers draw as well.
 """
 
+import contextlib
 import pathlib
 import sys
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -71,6 +73,23 @@ def _network(subject):
     return {"output": _outputs(subject.make(), *inputs, training=False)}
 
 
+@contextlib.contextmanager
+def _draws_of_numpy():
+    """Draws that are the same with every backend: each of a shape is that shape's."""
+
+    def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+        values = mean + stddev * np.random.default_rng(0).normal(size=shape)
+        return keras.ops.convert_to_tensor(values, dtype or "float32")
+
+    def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+        values = np.random.default_rng(1).uniform(minval, maxval, size=shape)
+        return keras.ops.convert_to_tensor(values, dtype or "float32")
+
+    with mock.patch.multiple(keras.random, normal=normal, uniform=uniform):
+        yield
+
+
+@_draws_of_numpy()
 def _trainer(subject):
     """Terms of two steps, and the weights after them."""
     trainer = subject.make()

@@ -73,8 +73,8 @@ def test_a_trainer_comes_back_from_its_configuration(subject):
     twin = again(trainer)
     assert said(twin) == said(trainer)
     twin.set_weights(trainer.get_weights())
-    x, _ = subject.data(2)
-    assert_same(twin(x), trainer(x))
+    inputs = subject.inputs(2)
+    assert_same(twin(inputs), trainer(inputs))
 
 
 # From a file.
