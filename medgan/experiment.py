@@ -1,95 +1,19 @@
-"""KGAN as a recipe says it: teacher, student with distillation, the same student without."""
+"""Everything between a recipe and trained networks: data, task, networks, trainers."""
 
 import contextlib
-import copy
-import dataclasses
-import functools
 import time
 
 import keras
-import numpy as np
 
-from medgan import data, models, precision
-from medgan.data import evaluation_batches, split_by_patient, training_batches
+from medgan import precision
 from medgan.devices import Devices
-from medgan.errors import DataError, RecipeError
-from medgan.metrics import FUSION_SCORES, applicable
+from medgan.errors import RecipeError
+from medgan.metrics import applicable
 from medgan.recipe import build
-from medgan.recipe.building import check_keys, find, signature
+from medgan.recipe_data import RecipeData
 from medgan.resume import digest, fingerprint
-
-STAGES = ("teacher", "student", "student_without_teacher")
-SPLIT_KEYS = ("validation_patients", "test_patients")
-PIPELINE_KEYS = ("crop", "flips", "rotations", "minimum_foreground")
-FIXED_BY_MEDGAN = ("type", "steps", "optimizer", "discriminator_optimizer")
-
-
-def load_data(recipe):
-    """Reads the pairs that `[data]` names and divides them by patient.
-
-    Keys of the other built-in source may stand in the table, so that `data.type` alone turns a
-    recipe from one to the other.
-
-    Returns:
-        `(pairs, split)`.
-
-    Raises:
-        RecipeError: for an unknown key.
-        DataError: for anything wrong with the images or the split.
-    """
-    table = recipe["data"]
-    source = find(table.get("type"), "[data]")
-    known = signature(source)
-    others = {**signature(data.phantoms), **signature(data.paired_folders)}
-    pipeline = signature(training_batches)
-    others.update({key: pipeline[key] for key in PIPELINE_KEYS})
-    check_keys(table, {**others, "seed": 0, **known}, "[data]", extra=SPLIT_KEYS)
-    if "root" in known and not table.get("root"):
-        raise DataError(
-            f"data.root is empty, expected the folder of the {table['type']}. "
-            "Set it: --set data.root=DIR."
-        )
-    arguments = {key: value for key, value in table.items() if key in known}
-    pairs = source(**arguments)
-    parts = {key: table[key] for key in SPLIT_KEYS if key in table}
-    return pairs, split_by_patient(pairs, seed=table.get("seed", 0), **parts)
-
-
-def load_labels(recipe, pairs):
-    """What every pixel of the phantoms shows.
-
-    Args:
-        recipe: a `medgan.recipe.Recipe`.
-        pairs: all pairs of the recipe, from `load_data`.
-
-    Returns:
-        Name of a pair to a map `(height, width)`; None where the data are no phantoms.
-    """
-    table = recipe["data"]
-    if find(table.get("type"), "[data]") is not data.phantoms:
-        return None
-    known = signature(data.phantoms)
-    arguments = {key: value for key, value in table.items() if key in known}
-    maps = data.phantom_labels(**arguments)
-    return dict(zip(pairs.names, maps, strict=True))
-
-
-def spread(pairs, count):
-    """At most `count` pairs, evenly spread over all of them."""
-    return pairs.select(
-        sorted({round(i) for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs)))})
-    )
-
-
-@dataclasses.dataclass
-class Stage:
-    """One training: a compiled trainer, the network it makes, and its number of steps."""
-
-    name: str
-    trainer: keras.Model
-    network: keras.Model
-    steps: int
-    data_seed: int
+from medgan.stages import make_stages
+from medgan.tasks import choose
 
 
 class Experiment:
@@ -103,16 +27,17 @@ class Experiment:
         devices: where it trains.
         precision: the dtype policy that its networks and trainers compute in.
         fingerprint: what its weights depend on, see `medgan.resume.fingerprint`.
+        data: the `medgan.recipe_data.RecipeData`.
         pairs: all pairs.
         split: training, validation and test pairs.
-        labels: name of every pair to what its pixels show, `(height, width)`, where the data are
-            phantoms; None for others. Drawn when first asked for, once.
-        networks: name of the stage to its network, `teacher`, `student` and
-            `student_without_teacher`.
+        task: the `medgan.tasks.Task`.
+        stages: names of the trainings, in their order.
+        networks: name to network: what is scored at the end. `generator` of a recipe with
+            `[trainer]`; `teacher`, `student` and `student_without_teacher` of a distillation.
         scores: keys of the scores of the validations during training; None for all.
         best_score: key of the score that tells the best validation; empty keeps none.
-        rivals: scores on the validation pairs of a training, by method: average, maximum and,
-            from the second stage on, the teacher.
+        rivals: scores on the validation pairs of a training, by method: the task's baselines and,
+            once it is trained, the teacher.
         seconds: wall time of the trainings so far.
         equilibria: name of the stage to its discriminator's loss at equilibrium.
 
@@ -132,20 +57,17 @@ class Experiment:
         self.rivals = {}
         self.equilibria = {}
         self.best_score = self.training.get("best_score", "")
-        self.scores = self._scores()
         keras.utils.set_random_seed(self.seed)
-        self.pairs, self.split = load_data(recipe)
+        self.data = RecipeData(recipe)
+        self.pairs, self.split = self.data.pairs, self.data.split
+        self.task = choose(recipe, self.data)
+        self.scores = self._scores()
         self.fingerprint = fingerprint(recipe, self.pairs, self.precision)
         # Before anything is built: several workers build variables together.
         self.devices.agree(**{part: digest(value) for part, value in self.fingerprint.items()})
-        student = self._network("student", 1)
-        self.networks = {
-            "teacher": self._network("teacher", 0),
-            "student": student,
-            "student_without_teacher": self._network("student", 1),
-        }
-        _copy_weights(student, self.networks["student_without_teacher"])
-        self._teacher_discriminator = self._network("discriminator", 2)
+        defaults = {"task": self.task.name, "image_size": self.task.image_size}
+        self._stages = make_stages(recipe, defaults, self._building)
+        self.stages, self.networks = self._stages.names, self._stages.networks
         self.own_callbacks()  # what does not fit is said before training
         self.batches(0, self.seed)
 
@@ -156,7 +78,7 @@ class Experiment:
             ("best_score", [self.best_score] if self.best_score else None),
         ):
             try:
-                applicable(FUSION_SCORES, 0, wanted)
+                applicable(self.task.scores, 0, wanted)
             except ValueError as error:
                 raise RecipeError(f"[training] {key}: {error}") from error
         listed = self.training.get("validation_scores") or None
@@ -168,86 +90,35 @@ class Experiment:
         with precision.policy(self.precision), self.devices.scope():
             yield
 
-    @functools.cached_property
-    def labels(self):
-        """What every pixel of the phantoms shows; see `load_labels`."""
-        return load_labels(self.recipe, self.pairs)
-
-    def _network(self, name, offset):
-        defaults = {"seed": self.seed + offset, "name": name}
-        with self._building():
-            return build(self.recipe["networks"][name], f"[networks.{name}]", defaults)
+    @property
+    def given(self):
+        """Name to network: those scored that no stage trains."""
+        return {name: net for name, net in self.networks.items() if name not in self.stages}
 
     def batches(self, first_step, seed):
         """Endless training batches, from a step on."""
-        table = self.recipe["data"]
-        keys = {key: table[key] for key in PIPELINE_KEYS if key in table}
-        return training_batches(
-            self.split.train,
-            self.training["batch_size"],
-            seed=seed,
-            first_step=first_step,
-            **keys,
-        )
+        return self.task.batches(self.training["batch_size"], seed, first_step)
 
     def stage(self, name):
         """Builds and compiles the trainer of a stage.
 
-        The student's networks start from the same weights with and without the teacher, and see
-        the same batches; with the teacher its discriminator starts from the teacher's.
+        Returns:
+            `medgan.stages.Stage`.
 
         Raises:
             RecipeError: if a table cannot be built.
         """
-        network = self.networks[name]
-        if name == "teacher":
-            return self._stage(name, "teacher", self._teacher_discriminator, generator=network)
-        discriminator = self._network("discriminator", 3)
-        if name == "student":
-            if [w.shape for w in discriminator.weights] == [
-                w.shape for w in self._teacher_discriminator.weights
-            ]:
-                _copy_weights(self._teacher_discriminator, discriminator)
-            return self._stage(
-                name,
-                "distillation",
-                discriminator,
-                teacher=self.networks["teacher"],
-                student=network,
-                teacher_discriminator=self._teacher_discriminator,
-            )
-        return self._stage(name, "distillation", discriminator, generator=network)
+        stage = self._stages.stage(name)
+        self.equilibria[name] = stage.equilibrium
+        return stage
 
-    def _stage(self, name, table_name, discriminator, **networks):
-        with self._building():
-            return self._compiled_stage(name, table_name, discriminator, **networks)
-
-    def _compiled_stage(self, name, table_name, discriminator, **networks):
-        table = self.recipe[table_name]
-        where = f"[{table_name}]"
-        steps = table["steps"]
-        defaults = {"seed": self.seed, "decay_steps": steps}
-        arguments = {key: value for key, value in table.items() if key not in FIXED_BY_MEDGAN}
-        if name == "student_without_teacher":
-            kept = signature(models.FusionGAN)
-            arguments = {key: value for key, value in arguments.items() if key in kept}
-            arguments["type"] = "FusionGAN"
-        else:
-            arguments["type"] = table.get("type")
-        trainer = build(arguments, where, defaults, discriminator=discriminator, **networks)
-        if not isinstance(trainer, models.AdversarialModel):
-            raise RecipeError(f"{where} type: {arguments['type']} is no trainer of medgan.models.")
-        optimizers = {}
-        for key in ("optimizer", "discriminator_optimizer"):
-            optimizer = table.get(key)
-            if not isinstance(optimizer, dict):
-                raise RecipeError(f"{where} has no table {key!r}, expected an optimizer.")
-            optimizers[key] = build(copy.deepcopy(optimizer), f"{where} {key}", defaults)
-        trainer.compile(**optimizers)
-        loss = getattr(trainer, "adversarial_loss", None)
-        self.equilibria[name] = getattr(loss, "equilibrium", None)
-        seed = self.seed if name == "teacher" else self.seed + 1
-        return Stage(name, trainer, networks.get("student", networks.get("generator")), steps, seed)
+    def rival_networks(self, name):
+        """Name to network that a stage is compared with while it trains: a teacher that is done."""
+        teacher = self.networks.get("teacher")
+        alone = name == "teacher" or teacher is None
+        if alone or self.recipe["distillation"].get("online", False):
+            return {}
+        return {"teacher": teacher}
 
     def check(self):
         """Computes every stage's losses on one batch, so that what cannot be trained is said first.
@@ -258,48 +129,29 @@ class Experiment:
             RecipeError: if networks and losses do not fit together or to the crops.
             DataError: if an image is too small to be scored.
         """
-        smallest = max(score.smallest_side for score in FUSION_SCORES.values() if score.main)
-        for pairs in (self.split.validation, self.split.test):
-            for name, size in zip(pairs.names, pairs.sizes(), strict=True):
-                if min(size) < smallest:
-                    raise DataError(
-                        f"{name}: received {size[0]} x {size[1]} pixels, expected at least "
-                        f"{smallest} a side to be scored. Leave the image out."
-                    )
+        self.task.check(self.networks)
         batch = next(iter(self.batches(0, self.seed)))
-        for name in STAGES:
+        height, width = self.task.image_size
+        size = height if height == width else f"{height} x {width}"
+        for name in self.stages:
             trainer = self.stage(name).trainer
-            table = "teacher" if name == "teacher" else "distillation"
             try:
                 named = trainer.as_batch(batch)
                 trainer.generator_terms(named, trainer.synthesize(named, training=False))
             except (ValueError, TypeError) as error:
                 reason = " ".join(str(error).split())[:300]
-                raise RecipeError(f"[{table}] on crops of {batch.shape[1]}: {reason}") from error
-        # Distillation froze them; the teacher's own stage comes first.
-        self.networks["teacher"].trainable = True
-        self._teacher_discriminator.trainable = True
+                where = f"[{self._stages.table(name)}]"
+                raise RecipeError(f"{where} on crops of {size}: {reason}") from error
+        self._stages.thaw()
 
     def try_batch(self, stage):
         """Takes two steps of a stage and returns the seconds of the second."""
         batches = iter(self.batches(0, stage.data_seed))
-        stage.trainer.train_on_batch(next(batches))
+        stage.trainer.train_on_batch(*_parts(next(batches)))
         batch = next(batches)
         start = time.perf_counter()
-        stage.trainer.train_on_batch(batch)
+        stage.trainer.train_on_batch(*_parts(batch))
         return time.perf_counter() - start
-
-    def validation(self, count=None):
-        """Validation batches, and the patients and labels of their images.
-
-        Labels are a list of maps; None where the data are no phantoms, or single scores are chosen.
-        """
-        pairs = self.split.validation
-        pairs = pairs if count is None else spread(pairs, count)
-        # Drawing them takes seconds: only where their scores are wanted.
-        known = self.labels if self.scores is None else None
-        labels = None if known is None else [known[name] for name in pairs.names]
-        return evaluation_batches(pairs, 4), pairs.patients, labels
 
     def own_callbacks(self, defaults=None):
         """The callbacks of `[[callbacks]]`, new ones for every stage."""
@@ -307,6 +159,6 @@ class Experiment:
         return [build(table, f"[[callbacks]] {i}", defaults) for i, table in enumerate(tables, 1)]
 
 
-def _copy_weights(source, target):
-    """Gives a network the weights of another of the same shapes."""
-    target.set_weights([keras.ops.convert_to_numpy(weight) for weight in source.weights])
+def _parts(batch):
+    """A batch as arguments: (x,) or (x, y)."""
+    return batch if isinstance(batch, tuple) else (batch,)

@@ -1,7 +1,8 @@
 """A trained network as a file that runs without Keras, compared with Keras before it counts.
 
 Every exported file takes `images`, float32 `(batch, height, width, channels)`, and gives `image`,
-float32, under the signature `serving_default`, in inference mode.
+float32, under the signature `serving_default`, in inference mode. What a generator takes, noise
+`(batch, latents)`, goes by the same name.
 """
 
 import contextlib
@@ -46,12 +47,13 @@ def export(model, path, kind, samples, *, image_size=None, bound=BOUND, overwrit
     for the blink between two renames there is none at `path`.
 
     Args:
-        model: `keras.Model` from `(batch, height, width, channels)` to one tensor.
+        model: `keras.Model` from `(batch, height, width, channels)`, or noise, to one tensor.
         path: the file (TFLite) or the folder (SavedModel); folders above are made if missing.
         kind: `"tflite"` or `"saved_model"`.
-        samples: sequence of float32 images `(height, width, channels)`; all of `image_size` for
-            TFLite, see `centred`.
-        image_size: `(height, width)` of a TFLite file, by default that of the first sample.
+        samples: sequence of float32 images `(height, width, channels)`, all of `image_size` for
+            TFLite, see `centred`; or of noise `(latents,)`.
+        image_size: `(height, width)` of a TFLite file, by default that of the first sample; `()`
+            for noise.
         bound: largest absolute error that is accepted.
         overwrite: whether an older export may be replaced.
 
@@ -82,7 +84,7 @@ def export(model, path, kind, samples, *, image_size=None, bound=BOUND, overwrit
     if len(samples) == 0:
         raise ValueError("Received no samples, expected at least one image to compare on.")
     if image_size is None:
-        image_size = samples[0].shape[:2]
+        image_size = samples[0].shape[:-1]
     import tensorflow as tf
 
     with _folders_above(path):
@@ -138,7 +140,7 @@ def export_tflite(model, path, image_size=(256, 256)):
     Args:
         model: `keras.Model` from `(batch, height, width, channels)` to one tensor.
         path: file to write.
-        image_size: `(height, width)`.
+        image_size: `(height, width)`; `()` for a network that takes noise.
 
     Raises:
         ExportError: if TFLite lacks an operation (the message names it), or the network computes
@@ -183,16 +185,19 @@ def export_tflite(model, path, image_size=(256, 256)):
 def input_shape(model):
     """`(height, width, channels)` of what a network takes; None where any size will do.
 
+    Of a network that takes noise it is `(latents,)`.
+
     Raises:
-        MedganError: if the network has not one input of rank 4 with known channels and one output.
+        MedganError: if the network has not one input of rank 4 or 2 with known channels and one
+            output.
     """
     shapes = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or ()]
     outputs = len(getattr(model, "outputs", None) or ())
-    if len(shapes) != 1 or outputs != 1 or len(shapes[0]) != 4 or shapes[0][3] is None:
+    if len(shapes) != 1 or outputs != 1 or len(shapes[0]) not in (2, 4) or shapes[0][-1] is None:
         raise MedganError(
             f"The network {model.name!r} takes {shapes or 'unknown shapes'} and gives {outputs} "
-            "tensors, expected one input (batch, height, width, channels) and one output. Wrap it "
-            "in a functional keras.Model of that form."
+            "tensors, expected one input (batch, height, width, channels) or (batch, latents) and "
+            "one output. Wrap it in a functional keras.Model of that form."
         )
     return shapes[0][1:]
 

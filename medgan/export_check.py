@@ -49,7 +49,8 @@ def check_saved_model(path, model, samples, bound=BOUND):
     Args:
         path: folder of the SavedModel.
         model: the `keras.Model` that it was made from.
-        samples: sequence of float32 images `(height, width, channels)`; sizes may differ.
+        samples: sequence of float32 images `(height, width, channels)`, or of noise `(latents,)`;
+            sizes may differ.
         bound: largest absolute error that is accepted.
 
     Returns:
@@ -74,7 +75,8 @@ def check_tflite(path, model, samples, bound=BOUND):
     Args:
         path: TFLite file.
         model: the `keras.Model` that it was made from.
-        samples: sequence of float32 images `(height, width, channels)` of the file's size.
+        samples: sequence of float32 images `(height, width, channels)` of the file's size, or of
+            noise `(latents,)`.
         bound: largest absolute error that is accepted.
 
     Returns:
@@ -157,7 +159,7 @@ def _compare(path, run, model, samples, bound):
     largest, total, pixels = 0.0, 0.0, 0
     for index in range(len(samples)):
         image = np.asarray(samples[index], "float32")
-        with size_errors(model, image.shape[:2]):
+        with size_errors(model, image.shape[:-1]):
             expected = np.asarray(model(image[None], training=False), "float32")
         received = run(image)
         if received.shape != expected.shape:
@@ -188,9 +190,9 @@ def size_errors(model, image_size):
     try:
         yield
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        height, width = image_size
+        size = "x".join(map(str, image_size))
         raise RecipeError(
-            f"The network {model.name!r} cannot take images of {height}x{width} pixels: "
+            f"The network {model.name!r} cannot take images of {size} pixels: "
             f"{first_line(error)} Choose another size."
         ) from error
 

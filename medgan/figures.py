@@ -11,10 +11,15 @@ from medgan.errors import MedganError
 
 def _save(figure, path):
     """Writes the figure whole or not at all."""
+    _write(path, lambda to: figure.savefig(to, dpi=110, bbox_inches="tight", facecolor="white"))
+
+
+def _write(path, write):
+    """Lets a function write a PNG file, whole or not at all."""
     path = pathlib.Path(path)
     temporary = path.with_name(f".{path.stem}.part.png")
     try:
-        figure.savefig(temporary, dpi=110, bbox_inches="tight", facecolor="white")
+        write(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise MedganError(
@@ -59,6 +64,29 @@ def comparison_figure(columns, path, rows=None):
                 axis.set_ylabel(rows[row], fontsize=8)
     figure.subplots_adjust(wspace=0.03, hspace=0.03)
     _save(figure, path)
+
+
+def sample_figure(images, path, columns=4):
+    """Draws images edge to edge, row after row, one pixel of theirs to one of the picture's.
+
+    Args:
+        images: `(images, height, width, 1)` in [0, 1]; clipped.
+        path: PNG file to write.
+        columns: images in a row; the last row is filled up with black.
+
+    Raises:
+        MedganError: if the file cannot be written; `path` is as it was.
+    """
+    import cv2
+
+    images = np.clip(np.asarray(images, "float32")[..., 0], 0, 1)
+    rows = -(-len(images) // columns)
+    tiles = np.zeros((rows * columns, *images.shape[1:]), "uint8")
+    tiles[: len(images)] = np.round(255 * images)
+    grid = tiles.reshape(rows, columns, *images.shape[1:]).swapaxes(1, 2)
+    picture = grid.reshape(rows * images.shape[1], columns * images.shape[2])
+    encoded = cv2.imencode(".png", picture)[1].tobytes()
+    _write(path, lambda to: to.write_bytes(encoded))
 
 
 def loss_figure(stages, path, equilibria=None):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 
 import keras
 
@@ -28,7 +29,8 @@ def fingerprint(recipe, pairs, precision):
 
     Returns:
         A dict of `recipe` (dotted key to value), `data` (name of a pair to its patient and the
-        SHA-256 of its pixels), `precision`, `backend` and `medgan`.
+        SHA-256 of its pixels), `networks` (name of a network that comes from a file to the SHA-256
+        of that), `precision`, `backend` and `medgan`.
     """
     images = {}
     for name, patient, image in zip(pairs.names, pairs.patients, pairs.images, strict=True):
@@ -36,11 +38,17 @@ def fingerprint(recipe, pairs, precision):
         digest.update(image.tobytes())
         images[name] = [patient, digest.hexdigest()]
     settings = dict(_flat(recipe.tables))
+    files = {}
+    for name, table in recipe.tables.get("networks", {}).items():
+        if isinstance(table, dict) and "path" in table:
+            files[name] = _file_digest(table)  # where it lies does not count
+            settings.pop(f"networks.{name}.path", None)
     for key in FREE:
         settings.pop(key, None)
     found = {
         "recipe": settings,
         "data": images,
+        "networks": files,
         "precision": precision,
         "backend": keras.backend.backend(),
         "medgan": medgan.__version__,
@@ -106,12 +114,29 @@ def differences(old, new):
             said.append(f"{len(names)} of {len(before)} pairs are {words}: {listed}")
     if not said and list(before) != list(now):
         said.append("the pairs come in another order")
+    before = old.get("networks", new["networks"])  # earlier versions named none
+    for name in sorted(before.keys() | new["networks"].keys()):
+        if before.get(name) != new["networks"].get(name):
+            said.append(f"the file of networks.{name} is another")
     for key in ("precision", "backend"):
         if old.get(key) != new[key]:
             said.append(f"{key} was {old.get(key, 'not recorded')} and is {new[key]} here")
     if _major(old["medgan"]) != _major(new["medgan"]):
         said.append(f"medgan was {old['medgan']} and is {new['medgan']}")
     return said
+
+
+def _file_digest(table):
+    """SHA-256 of the file that a network's table names; None where there is none."""
+    path = pathlib.Path(table["path"]).expanduser()
+    if path.is_dir():
+        name = table.get("network", "teacher")
+        files = [path / f"{name}.{kind}" for kind in ("keras", "h5")]
+        path = next((file for file in files if file.exists()), files[0])
+    if not path.is_file():
+        return None
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _major(version):

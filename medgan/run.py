@@ -13,7 +13,7 @@ import sys
 from medgan.errors import MedganError, RecipeError
 
 RUNS = pathlib.Path("runs")
-NETWORK_FILES = ("teacher", "student", "student_without_teacher")
+NETWORKS = ("teacher", "student", "student_without_teacher", "generator")  # those listed first
 # Environment variables that change results, or which devices there are.
 FLAGS = (
     "CUDA_VISIBLE_DEVICES",
@@ -205,18 +205,24 @@ class RunFolder:
             raise RecipeError(f"{path} is not a run folder: it holds no recipe.toml. Name another.")
         return cls(path)
 
+    def networks(self):
+        """Name to path of every trained network that is here."""
+        found = {path.stem: path for path in sorted(self.path.glob("*.keras"))}
+        shown = [name for name in found if not name.startswith(".")]  # no half-written file
+        order = sorted(shown, key=lambda n: (NETWORKS.index(n) if n in NETWORKS else 99, n))
+        return {name: found[name] for name in order}
+
     def network(self, name):
         """Path of a trained network of this run.
 
         Raises:
             RecipeError: if there is none of that name; the message lists those there.
         """
-        path = self.path / f"{name}.keras"
-        if not path.exists():
-            there = [known for known in NETWORK_FILES if (self.path / f"{known}.keras").exists()]
+        there = self.networks()
+        if name not in there:
             listed = f"there are {', '.join(there)}" if there else "it holds no network yet"
             raise RecipeError(f"{self.path} has no network {name!r}; {listed}.")
-        return path
+        return there[name]
 
 
 def _git(*words):

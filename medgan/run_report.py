@@ -4,28 +4,12 @@ import csv
 import io
 import json
 
-import numpy as np
-
-from medgan.classical import average, maximum
-from medgan.evaluation.pictures import chosen, make_pictures
-from medgan.experiment import spread
-from medgan.figures import comparison_figure, loss_figure
+from medgan.figures import loss_figure
 from medgan.report import write_report
-from medgan.run import NETWORK_FILES, write_atomically
+from medgan.run import write_atomically
+from medgan.tasks.task import titled
 
-STAGE_TITLES = {
-    "teacher": "teacher",
-    "student": "student",
-    "student_without_teacher": "student without teacher",
-}
 PICTURES = 12
-
-CONVENTIONS = (
-    "Scores are means by patient on patients whom no training saw, on 8-bit images 0..255, clipped "
-    "and rounded, never stretched; `report.html` says the convention of each. CPU ms: median of 20 "
-    "single images as a TensorFlow graph on this machine. The default content loss optimises SF, "
-    "SSIM, SCD, Qabf and VIF themselves; judge the result by the others and by eye as well."
-)
 
 
 def read_records(run):
@@ -52,10 +36,10 @@ def read_losses(run):
 def read_health(run):
     """What `TrainingHealth` said of the stages, as `medgan.report.write_report` takes it."""
     found = []
-    for stage in NETWORK_FILES:
-        path = run.path / f"health_{stage}.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        for line in map(json.loads, lines):
+    order = list(read_records(run))
+    files = {path.stem.removeprefix("health_"): path for path in run.path.glob("health_*.jsonl")}
+    for stage in sorted(files, key=lambda name: order.index(name) if name in order else len(order)):
+        for line in map(json.loads, files[stage].read_text(encoding="utf-8").splitlines()):
             found.append({"stage": stage, **{k: line[k] for k in ("step", "severity", "text")}})
     return found
 
@@ -73,28 +57,14 @@ def write_metrics_csv(run):
 
 def write_figures(run, experiment):
     """Draws `samples/comparison.png` (Figure 4) and `samples/losses.png` (Figure 5)."""
-    shown = spread(experiment.split.validation, 4)
-    first, second = experiment.pairs.modalities
-    sources = [shown.image(index)[None] for index in range(len(shown))]
-    methods = {
-        first: lambda x: x[..., :1],
-        second: lambda x: x[..., 1:],
-        "average": average,
-        "maximum": maximum,
-        **{STAGE_TITLES[name]: network for name, network in experiment.networks.items()},
-    }
-    columns = {
-        title: [np.asarray(method(source))[0] for source in sources]
-        for title, method in methods.items()
-    }
-    comparison_figure(columns, run.path / "samples" / "comparison.png", shown.names)
-    equilibria = {STAGE_TITLES[name]: value for name, value in experiment.equilibria.items()}
-    records = {STAGE_TITLES[name]: lines for name, lines in read_records(run).items()}
+    experiment.task.figure(experiment.networks, run.path / "samples" / "comparison.png")
+    equilibria = {_title(name): value for name, value in experiment.equilibria.items()}
+    records = {_title(name): lines for name, lines in read_records(run).items()}
     loss_figure(records, run.path / "samples" / "losses.png", equilibria)
 
 
 def write_model_card(run, recipe, experiment, evaluations):
-    """Writes `model_card.md`: what the student is, what it saw, what it scores, what it is not.
+    """Writes `model_card.md`: what the network is, what it saw, what it scores, what it is not.
 
     Args:
         run: the `RunFolder`.
@@ -114,29 +84,50 @@ def write_model_card(run, recipe, experiment, evaluations):
         f"{side.capitalize()} patients:\n\n{_markdown(evaluation)}"
         for side, evaluation in evaluations.items()
     )
-    text = f"""# {recipe.name}: student
+    task, name = experiment.task, titled(experiment.networks)
+    words = task.card(experiment.networks[name])
+    text = f"""# {recipe.name}: {name.replace("_", " ")}
 
-A network that fuses two registered grey images into one, distilled from a teacher GAN.
+{task.subject}, {_origin(recipe)}.
 
-- Input: `(batch, height, width, 2)`, float32 in [0, 1], first and second modality as channels.
-- Output: `(batch, height, width, 1)`, float32 in [0, 1].
+- Input: {words["input"]}
+- Output: {words["output"]}
 - Data: `{recipe["data"]["type"]}`, divided by patient:
 {listed}
-- Training: seed {seed}, {recipe["teacher"]["steps"]} steps of the teacher, \
-{recipe["distillation"]["steps"]} of each student, {experiment.seconds / 60:.1f} minutes.
+- Training: seed {seed}, {_steps(recipe)}, {experiment.seconds / 60:.1f} minutes.
 
 {tables}
 
-{CONVENTIONS}
+{words["conventions"]} {words["reading"]}
 
-One seed and few patients: differences below 0.5 SF, 0.002 SSIM, 0.02 SCD or 0.01 Qabf are noise.
+One seed and few patients: {words["noise"]}
 This card and the run folder hold names of images and patients, and pictures of them: treat them as
 you treat the images.
 
-This is not a medical device. It has not been read by radiologists; a fused image can hide or invent
-detail, and both sources must stay at hand.
+This is not a medical device. It has not been read by radiologists; {words["danger"]}
 """
     write_atomically(run.path / "model_card.md", text)
+
+
+def _title(name):
+    return name.replace("_", " ")
+
+
+def _origin(recipe):
+    """Who trained a recipe's network, in words."""
+    if "trainer" in recipe.tables:
+        return f"trained by {recipe['trainer']['type']}"
+    return "distilled from a teacher GAN"
+
+
+def _steps(recipe):
+    """How long a recipe trains, in words."""
+    if "trainer" in recipe.tables:
+        return f"{recipe['trainer']['steps']} steps"
+    return (
+        f"{recipe['teacher']['steps']} steps of the teacher, {recipe['distillation']['steps']} of "
+        "each student"
+    )
 
 
 def _markdown(evaluation):
@@ -145,7 +136,7 @@ def _markdown(evaluation):
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
-def write_page(run, name, evaluation, payload, study, methods):
+def write_page(run, name, evaluation, payload, scoring):
     """Writes a self-contained page: scores, pictures, losses, and the health of the training.
 
     Args:
@@ -153,8 +144,7 @@ def write_page(run, name, evaluation, payload, study, methods):
         name: name of the HTML file.
         evaluation: the `Evaluation`.
         payload: its `to_dict()`.
-        study: the `Study` that was scored on.
-        methods: the methods scored.
+        scoring: what scored, a `StudyScoring` or `SetScoring`.
     """
-    pictures = make_pictures(study, methods, chosen(evaluation, PICTURES, "student"))
+    pictures = scoring.pictures(evaluation, PICTURES)
     write_report(run.path / name, payload, pictures, read_losses(run), read_health(run))

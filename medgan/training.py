@@ -6,15 +6,11 @@ import math
 import time
 import warnings
 
-import numpy as np
-
 from medgan import callbacks, losses
 from medgan.callbacks.save_atomically import save_atomically
-from medgan.data import evaluation_batches
 from medgan.errors import DivergedError, RecipeError
-from medgan.experiment import spread
 from medgan.learning_rates import lower
-from medgan.networks import compiled, full_precision
+from medgan.networks import full_precision
 
 _logger = logging.getLogger(__name__)
 
@@ -23,7 +19,7 @@ ROLLBACKS, FACTOR, WITHIN = 3, 0.5, 100
 
 
 class StageTraining:
-    """Trains one stage into a run folder and saves its network.
+    """Trains one stage into a run folder and saves what it makes.
 
     A Keras epoch is a tenth of `training.checkpoint_every` steps, at most half of
     `divergence.within` and at most 25 (or the next smaller divisor); validation, pictures and
@@ -79,8 +75,7 @@ class StageTraining:
                 while not self._fit():
                     pass
         self.experiment.seconds += self._seconds()
-        network = full_precision(self.stage.network)
-        save_atomically(network, self.run.path / f"{self.stage.name}.keras")
+        save_networks(self.stage.products, self.run)
 
     def _begin(self):
         """Finds out where to begin; a checkpoint of step 0 is there to go back to."""
@@ -172,10 +167,9 @@ class StageTraining:
         """All callbacks but the checkpoint, in their order: what acts does so every few epochs."""
         experiment, stage, run = self.experiment, self.stage, self.run
         within = self.divergence.get("within", WITHIN)
-        batches, patients, labels = experiment.validation(experiment.training["validation_pairs"])
-        teacher = experiment.networks["teacher"]
-        rivals = {} if stage.name == "teacher" else {"teacher": compiled(teacher)}
-        report = callbacks.FusionReport(batches, patients, rivals, every, experiment.scores, labels)
+        task, rivals = experiment.task, experiment.rival_networks(stage.name)
+        count = experiment.training["validation_pairs"]
+        report = task.report(stage.network, count, rivals, every, experiment.scores)
         report.scores = experiment.rivals  # what does not change is scored once
         averages = [callbacks.AveragedWeights()] if _averages(stage.trainer) else []
         looks = max(1, min(every, within // (2 * self.epoch)))
@@ -195,7 +189,7 @@ class StageTraining:
             report,
             health,
             self._symptoms,
-            self._pictures(every),
+            task.grid(stage.network, run.path / "samples" / stage.name, every),
             *self._own_callbacks(),
             *self._best(),
             *(average.keeper() for average in averages),
@@ -209,10 +203,9 @@ class StageTraining:
 
     def _kept(self):
         """Where a stage's networks are kept, and which network that is."""
-        network = "student" if hasattr(self.stage.trainer, "student") else "generator"
         return {
             "directory": str(self.run.path / "checkpoints" / self.stage.name),
-            "network": network,
+            "network": self.stage.attribute,
         }
 
     def _own_callbacks(self):
@@ -226,22 +219,33 @@ class StageTraining:
 
     def _health(self, every):
         """Looks at both players on whole images of patients of either side of the split."""
-        split = self.experiment.split
-        seen, unseen = (
-            evaluation_batches(spread(pairs, 8), 4) for pairs in (split.train, split.validation)
-        )
-        loss = getattr(self.stage.trainer, "adversarial_loss", None)
-        boundary = 0.5 if isinstance(loss, losses.LeastSquaresLoss) else 0.0
+        seen, unseen = self.experiment.task.health_batches()
+        boundary = _boundary(getattr(self.stage.trainer, "adversarial_loss", None))
         path = self.run.path / f"health_{self.stage.name}.jsonl"
         return callbacks.TrainingHealth(seen, unseen, every, path, boundary=boundary)
 
-    def _pictures(self, every):
-        pairs = spread(self.experiment.split.validation, 4)
-        first = pairs.select([0]).sizes()[0]
-        same = [index for index, size in enumerate(pairs.sizes()) if size == first]
-        sources = np.stack([pairs.image(index) for index in same])
-        folder = self.run.path / "samples" / self.stage.name
-        return callbacks.ImageGrid(sources, folder, self.experiment.pairs.modalities, every)
+
+def save_networks(networks, run):
+    """Saves networks into a run folder, in float32 whatever they computed in.
+
+    Args:
+        networks: name to network.
+        run: the `RunFolder`.
+
+    Raises:
+        MedganError: if a file cannot be written.
+    """
+    for name, network in networks.items():
+        save_atomically(full_precision(network), run.path / f"{name}.keras")
+
+
+def _boundary(loss):
+    """The logit above which a discriminator says "real"; None where it says no such thing."""
+    if isinstance(loss, losses.WassersteinLoss):
+        return None  # a critic is right up to a constant
+    if isinstance(loss, losses.LeastSquaresLoss):
+        return (loss.real_label + loss.fake_label) / 2
+    return 0.0
 
 
 def _is_good(notes):

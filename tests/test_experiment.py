@@ -80,15 +80,15 @@ def test_validation_brings_the_labels_of_its_phantoms_drawn_once(tiny, monkeypat
 
     monkeypatch.setattr(data, "phantom_labels", counted)
     chosen = Experiment(read_recipe("kgan", tiny))
-    assert chosen.validation()[2] is None  # single scores are chosen
+    assert chosen.task.validation(None, chosen.scores)[2] is None  # single scores are chosen
     assert not calls
     experiment = Experiment(read_recipe("kgan", [*tiny, "training.validation_scores=[]"]))
     for count in (None, 1):
-        _, patients, labels = experiment.validation(count)
+        _, patients, labels = experiment.task.validation(count, experiment.scores)
         pairs = experiment.split.validation
         assert len(labels) == len(patients) == (count or len(pairs))
         for name, label in zip(pairs.names, labels, strict=False):
-            assert_array_equal(label, experiment.labels[name])
+            assert_array_equal(label, experiment.data.labels[name])
             # Bone is what the CT shows brightest.
             index = pairs.names.index(name)
             bone = label == data.phantom_anatomy.BONE

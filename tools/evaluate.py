@@ -9,6 +9,7 @@ import click
 
 from medgan.tools.console import native_messages_hidden, one_line_errors, quiet_tensorflow
 
+BASELINES = ("maximum", "source", "training images")
 PAGE_FILES = ("report.html", "scores.csv", "scores.json")
 
 
@@ -203,7 +204,7 @@ def _check_writable(asked):
 
 def _evaluate(asked):
     """Reads, scores, writes and prints."""
-    from medgan.evaluation import Patients, Problems, evaluate_study
+    from medgan.evaluation import Patients, Problems
     from medgan.report.formatting import counted
     from medgan.tools import studies
     from medgan.tools.score_table import ImageProgress
@@ -211,22 +212,15 @@ def _evaluate(asked):
     patients = Patients(asked.patient, not asked.no_patients, asked.patients)
     problems = Problems(asked.strict)
     gather = {"fusion": studies.fusion, "translation": studies.translation, "run": studies.run}
-    study, methods, own = gather[asked.task](asked, patients, problems)
-    task = "translation" if asked.task == "translation" else "fusion"
+    scoring = gather[asked.task](asked, patients, problems)
     about = {
-        "title": f"{counted(len(methods), 'method')} on {' and '.join(study.titles)}",
-        "baseline": _baseline(asked.baseline, [method.name for method in methods]),
+        "title": f"{counted(len(scoring.names), 'method')} {scoring.title}",
+        "baseline": _baseline(asked.baseline, scoring.names),
         "command": asked.command,
     }
-    with ImageProgress(len(study), len(methods), asked.quiet) as progress:
-        evaluation = evaluate_study(study, methods, problems, progress.done, task, **about)
-
-    def pictures():
-        from medgan.evaluation.pictures import chosen, make_pictures
-
-        return make_pictures(study, methods, chosen(evaluation, asked.pictures, own))
-
-    _finish(asked, evaluation, pictures)
+    with ImageProgress(scoring.count, len(scoring.names), asked.quiet) as progress:
+        evaluation = scoring.evaluate(problems, progress.done, **about)
+    _finish(asked, evaluation, lambda: scoring.pictures(evaluation, asked.pictures))
 
 
 def _evaluate_sets(asked):
@@ -276,12 +270,12 @@ def _finish(asked, evaluation, pictures):
 
 
 def _baseline(asked, names):
-    """The method that others are compared with: the one asked for, else the maximum."""
+    """The method that others are compared with: the one asked for, else a known baseline."""
     from medgan.errors import RecipeError
 
     if asked is not None and asked not in names:
         raise RecipeError(f"Received --baseline {asked!r}, expected one of {', '.join(names)}.")
-    return asked or ("maximum" if "maximum" in names else None)
+    return asked or next((name for name in BASELINES if name in names), None)
 
 
 def _write(asked, evaluation, payload, pictures):

@@ -14,6 +14,7 @@ from medgan.tools.console import native_messages_hidden, one_line_errors, quiet_
 SAVED = (".keras", ".h5", ".hdf5")
 SUFFIXES = {"tflite": ".tflite", "saved_model": "_saved_model"}
 PHANTOMS = {"count": 8, "patients": 4}
+NOISE = 16
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,11 +33,12 @@ PHANTOMS = {"count": 8, "patients": 4}
 def main(network, tflite, saved_model, run_path, output, overwrite, size, as_json, quiet):
     """Export a trained network and prove that the file computes the same.
 
-    NETWORK is student, teacher or student_without_teacher of the latest run, or of --run. FILE is
-    the path of a .keras file, or of an .h5 file of Keras 2, whose layers may be those of
-    tensorflow-addons; of a whole trainer the generator is taken. Every validation pair of the run
-    goes through the exported file and through Keras; where there is no such data, built-in phantoms
-    do. Beyond an error of 0.001 no file is put in place.
+    NETWORK is the name of a network of the latest run, or of --run: student, teacher,
+    student_without_teacher, generator, backward_generator. FILE is the path of a .keras file, or of
+    an .h5 file of Keras 2, whose layers may be those of tensorflow-addons; of a whole trainer what
+    it is for is taken. Every validation image that the network is for goes through the exported
+    file and through Keras; where there is no such data, built-in phantoms do, and noise goes
+    through what makes images of noise. Beyond an error of 0.001 no file is put in place.
 
     The default place is the folder exports/ of the run, or beside FILE.
 
@@ -45,6 +47,7 @@ def main(network, tflite, saved_model, run_path, output, overwrite, size, as_jso
     \b
     medgan-export student --tflite
     medgan-export teacher --saved-model --run runs/kgan/20260101-120000
+    medgan-export generator --tflite --run runs/pix2pix/latest
     medgan-export my/student.keras --tflite --size 512x512 --output phone/
     """  # noqa: D301 click reads the \\b
     with one_line_errors():
@@ -58,9 +61,9 @@ def main(network, tflite, saved_model, run_path, output, overwrite, size, as_jso
             refuse_existing(path, kind, overwrite)
         say = _silence if quiet else _to_standard_error
         model = _load(file)
-        pairs, origin = _pairs(run, model, image_size)
+        samples, origin = _samples(run, model, name, image_size)
         checks = {
-            kind: _export(model, path, kind, pairs, image_size, overwrite, say)
+            kind: _export(model, path, kind, samples, image_size, overwrite, say)
             for kind, path in paths.items()
         }
         if as_json:
@@ -148,7 +151,7 @@ def _paths(kinds, output, default, name):
 
 
 def _load(file):
-    """The network of a saved file; of a trainer its generator."""
+    """The network of a saved file; of a trainer what it is for."""
     quiet_tensorflow()
     with native_messages_hidden():
         # What a file may hold is known to Keras once it is imported.
@@ -156,18 +159,23 @@ def _load(file):
         from medgan.addons import load_model
 
         model = load_model(file)
-    if isinstance(model, models.DistillingGAN):
-        return model.student
-    if isinstance(model, models.FusionGAN):
-        return model.generator
+    if isinstance(model, models.AdversarialModel):
+        return next(iter(model.products.values()))
     return model
 
 
 class _Images(collections.abc.Sequence):
-    """Pairs as float32 images, read one at a time, all of one size where one is given."""
+    """Images of pairs as float32, read one at a time, all of one size where one is given.
 
-    def __init__(self, pairs, size=None):
+    Args:
+        pairs: `Pairs`.
+        channels: slice of their channels.
+        size: `(height, width)`, or None.
+    """
+
+    def __init__(self, pairs, channels, size=None):
         self.pairs = pairs
+        self.channels = channels
         self.size = size
 
     def __len__(self):
@@ -176,46 +184,73 @@ class _Images(collections.abc.Sequence):
     def __getitem__(self, index):
         from medgan.export import centred
 
-        image = self.pairs.image(range(len(self))[index])
+        image = self.pairs.image(range(len(self))[index])[..., self.channels]
         return image if self.size is None else centred(image, self.size)
 
+    @property
+    def sizes(self):
+        return self.pairs.sizes()
 
-def _pairs(run, model, size):
-    """The pairs to compare on, and where they come from: "validation" or "phantoms"."""
-    from medgan.data import phantoms
-    from medgan.data.phantoms import SMALLEST_IMAGE
-    from medgan.errors import MedganError
+    def of(self, size):
+        """The same in one size."""
+        return _Images(self.pairs, self.channels, size)
+
+
+def _samples(run, model, name, size):
+    """What to compare on, and where it comes from: "validation", "phantoms" or "noise"."""
+    from medgan.errors import MedganError, RecipeError
     from medgan.export import input_shape
 
     *wanted, channels = input_shape(model)
-    if channels != 2:
+    if not wanted:
+        from medgan.evaluation.sets import latents
+
+        if size is not None:
+            raise RecipeError("--size is for networks that take images, no noise. Leave it out.")
+        return latents(model, NOISE), "noise"
+    if channels > 2:
         raise MedganError(
-            f"The network takes images of {channels} channels, expected 2 (CT, MR): there is "
-            "nothing to compare it on. Call medgan.export.export with samples of your own."
+            f"The network takes images of {channels} channels, expected 2 (CT, MR) or one of them: "
+            "there is nothing to compare it on. Call medgan.export.export with samples of your own."
         )
+    pairs, source, origin = _pairs(run, [*wanted, *(size or ())])
+    if channels == 1 and name.startswith("backward"):
+        source = 1 - source
+    return _Images(pairs, slice(source, source + 1) if channels == 1 else slice(None)), origin
+
+
+def _pairs(run, sides):
+    """Pairs to compare on, the channel that their run translates, and where they come from."""
+    from medgan.data import phantoms
+    from medgan.data.phantoms import SMALLEST_IMAGE
+    from medgan.errors import MedganError
+
     reason = "A file alone has no validation pairs"
     if run is not None:
-        from medgan.experiment import load_data
         from medgan.recipe.reading import reread_recipe
+        from medgan.recipe_data import RecipeData
 
         try:
-            return load_data(reread_recipe(run.path))[1].validation, "validation"
+            data = RecipeData(reread_recipe(run.path))
+            return data.split.validation, 1 if data.source is None else data.source, "validation"
         except MedganError as error:
             reason = f"The validation pairs of {run.path} are not there ({error})"
     _to_standard_error(" ".join(f"{reason}; compared on built-in phantoms.".split()))
-    sides = [side for side in (*wanted, *(size or ())) if side is not None]
-    return phantoms(image_size=max([SMALLEST_IMAGE, *(sides or [256])]), **PHANTOMS), "phantoms"
+    sides = [side for side in sides if side is not None]
+    return phantoms(image_size=max([SMALLEST_IMAGE, *(sides or [256])]), **PHANTOMS), 1, "phantoms"
 
 
-def _sample_size(kind, model, asked, pairs):
-    """The one size of all samples, or None where the export takes any."""
+def _sample_size(kind, model, asked, samples):
+    """The one size of all samples, or None where the export takes any; `()` of noise."""
     from medgan.errors import RecipeError
     from medgan.export import input_shape
 
-    fixed = input_shape(model)[:2]
+    fixed = input_shape(model)[:-1]
     if kind == "saved_model" and fixed == (None, None):
         return None
-    begin = asked or pairs.sizes()[0]
+    if not fixed:
+        return ()
+    begin = asked or samples.sizes[0]
     size = tuple(side or free for side, free in zip(fixed, begin, strict=True))
     if asked and size != asked:
         raise RecipeError(
@@ -228,20 +263,21 @@ def _by(size):
     return "x".join(str(side) for side in size)
 
 
-def _export(model, path, kind, pairs, asked, overwrite, say):
+def _export(model, path, kind, samples, asked, overwrite, say):
     """Exports one kind; returns what JSON shall say of it."""
     from medgan.export import export
 
-    size = _sample_size(kind, model, asked, pairs)
-    other = sum(found != size for found in pairs.sizes()) if size else 0
-    if other:
-        say(f"{other} of {len(pairs)} images are cropped or padded to {_by(size)}")
-    say(f"exporting {path} and comparing it on {len(pairs)} images")
-    samples = _Images(pairs, size)
+    size = _sample_size(kind, model, asked, samples)
+    if size:
+        other = sum(found != size for found in samples.sizes)
+        if other:
+            say(f"{other} of {len(samples)} images are cropped or padded to {_by(size)}")
+        samples = samples.of(size)
+    say(f"exporting {path} and comparing it on {len(samples)} images")
     with native_messages_hidden():
         check = export(model, path, kind, samples, image_size=size, overwrite=overwrite)
     fields = dataclasses.asdict(check)
-    if kind == "tflite":
+    if kind == "tflite" and size:
         fields["image_size"] = list(size)
     return {"path": str(path), **fields}
 

@@ -68,11 +68,11 @@ class StageProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Prints a validation."""
-        if not logs or "val_sf" not in logs:
+        if not any(name.startswith("val_") for name in logs or ()):
             return
         spent = time.monotonic() - self.start
         left = spent / max(1, self.step - self.first) * (self.steps - self.step)
-        scores = {name.removeprefix("val_"): v for name, v in logs.items() if "val_" in name}
+        scores = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
         self._print(
             f"{self.name} {self.step}/{self.steps}  loss {logs['loss']:.3f}  {_words(scores)}"
             f"  {left:.0f} s left"
@@ -93,7 +93,8 @@ class StageProgress(keras.callbacks.Callback):
 
 def _words(scores):
     """Scores in one line."""
-    names = ("sf", "ssim", "ssim_head", "scd", "qabf", "vif")
+    names = ("sf", "mae", "mae_head", "psnr", "psnr_head", "ssim", "ssim_head", "scd", "qabf")
+    names += ("vif", "fid", "kid", "precision", "recall", "coverage")
     return "  ".join(f"{name} {scores[name]:.3f}" for name in names if name in scores)
 
 

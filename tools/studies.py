@@ -1,15 +1,15 @@
-"""What `medgan-evaluate` scores: a study and methods, from its options.
+"""What `medgan-evaluate` scores, from its options.
 
-Every function but `synthesis` takes the options, `Patients` and `Problems`, and returns
-`(study, methods, own)`: a `Study`, a list of methods in the order of the table, and the name of the
-first method of one's own, or None.
+Every function but `synthesis` takes the options, `Patients` and `Problems`, and returns a
+`StudyScoring` or, for a run of synthesis, a `SetScoring`: methods that are about to be scored.
 """
 
 import pathlib
 
-from medgan.errors import RecipeError
+from medgan.errors import DataError, RecipeError
 from medgan.evaluation import FolderMethod, ImageFolder, folder_study
 from medgan.evaluation.methods import classical_methods
+from medgan.evaluation.runs import StudyScoring
 from medgan.tools.console import native_messages_hidden
 
 
@@ -36,7 +36,7 @@ def fusion(asked, patients, problems):
                 "method of this name."
             )
     classical = [method for method in classical if method.name not in asked.fused]
-    return study, [*classical, *own], own[0].name if own else None
+    return StudyScoring(study, [*classical, *own], "fusion", own[0].name if own else None)
 
 
 def translation(asked, patients, problems):
@@ -45,7 +45,7 @@ def translation(asked, patients, problems):
         raise RecipeError("The name target is taken, expected another for --output target=")
     study = folder_study([ImageFolder("target", asked.target)], patients, problems)
     own = [FolderMethod(name, ImageFolder(name, path)) for name, path in asked.output.items()]
-    return study, own, own[0].name
+    return StudyScoring(study, own, "translation", own[0].name)
 
 
 def synthesis(asked):
@@ -60,14 +60,31 @@ def synthesis(asked):
 
 
 def run(asked, patients, problems):
-    """The validation pairs of a run, its networks, classical methods, all with their costs."""
-    from medgan.evaluation.runs import costed_methods, run_networks, run_study
-    from medgan.run import RunFolder
+    """The networks of a run on its validation pairs, beside the baselines of its task.
 
+    Raises:
+        RecipeError: if the recipe of the run cannot be read, or a pattern was given.
+        DataError: if its data are gone, or a patient that is wanted has no validation pair.
+    """
+    from medgan.evaluation.runs import run_networks
+    from medgan.recipe.reading import reread_recipe
+    from medgan.recipe_data import RecipeData
+    from medgan.run import RunFolder
+    from medgan.tasks import choose
+
+    if patients.asked:
+        raise RecipeError("Received --patient for a run, which knows its patients. Leave it out.")
     run = RunFolder.open(None if asked.run == "latest" else asked.run)
     asked.run = run
-    study = run_study(run, patients)
+    recipe = reread_recipe(run.path)
+    task = choose(recipe, RecipeData(recipe))
+    pairs = task.split.validation
+    if not len(pairs):
+        raise DataError(f"{run.path}: received a run without validation pairs, expected some.")
+    if patients.wanted:
+        pairs = pairs.of_patients(patients.wanted)
     with native_messages_hidden():
-        networks = run_networks(run)
-        methods = costed_methods(networks, study, asked.classical, not asked.no_baselines)
-    return study, methods, "student" if "student" in networks else next(iter(networks))
+        networks = run_networks(run, ["teacher", *recipe.stages])
+        return task.scoring(
+            networks, pairs, asked.classical, not asked.no_baselines, patients.known
+        )

@@ -1,4 +1,4 @@
-"""`medgan-train`: from a recipe to a teacher, a distilled student and a table of their worth."""
+"""`medgan-train`: from a recipe to trained networks and a table of their worth."""
 
 import contextlib
 import json
@@ -49,10 +49,11 @@ LATEST = "latest unfinished run"
 @click.option("--quiet", is_flag=True, help="No progress; the table still comes.")
 @click.version_option(package_name="medgan")
 def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as_json, quiet):
-    r"""Train a teacher GAN and distil it into a student.
+    r"""Train a GAN, or a teacher GAN that is distilled into a student.
 
-    RECIPE is the path of a TOML file or the bare name of an installed recipe, such as kgan. Three
-    stages: the teacher, the student with distillation, and the same student without it for as many
+    RECIPE is the path of a TOML file or the bare name of an installed recipe, such as kgan or
+    pix2pix. A recipe with [trainer] is one training; one with [teacher] and [distillation] has
+    three: the teacher, the student with distillation, and the same student without it for as many
     steps. The end is a table on patients that no training saw.
 
     A run that was cut off goes on with --resume as if it had not been. RECIPE and --set may be left
@@ -63,6 +64,7 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
     \b
     medgan-train recipes/kgan.toml
     medgan-train kgan --set data.type=paired_folders --set data.root=DIR
+    medgan-train pix2pix
     medgan-train --resume
     """
     with one_line_errors():
@@ -130,7 +132,7 @@ def _describe(experiment, console):
 
 def _dry_run(recipe, as_json, quiet):
     from medgan.evaluation.costs import countable_macs, short
-    from medgan.experiment import STAGES, Experiment
+    from medgan.experiment import Experiment
     from medgan.tools.progress import console as make_console
 
     console = make_console(quiet)
@@ -139,13 +141,13 @@ def _dry_run(recipe, as_json, quiet):
     _describe(experiment, console)
     size = experiment.pairs.sizes()[0]
     stages, total = {}, 0.0
-    for name in STAGES:
+    for name in experiment.stages:
         stage = experiment.stage(name)
         seconds = experiment.try_batch(stage)
         total += seconds * stage.steps
         stages[name] = {
             "parameters": stage.network.count_params(),
-            "macs": countable_macs(stage.network, size),
+            "macs": countable_macs(stage.network, size if _takes_images(stage.network) else ()),
             "steps": stage.steps,
             "seconds_per_step": round(seconds, 4),
         }
@@ -158,6 +160,11 @@ def _dry_run(recipe, as_json, quiet):
     console.print(f"about {total / 60:.0f} minutes of training, validation not counted")
     if as_json:
         click.echo(json.dumps({"dry_run": True, "stages": stages, "seconds": round(total, 1)}))
+
+
+def _takes_images(network):
+    """Whether a network takes images, and no noise."""
+    return len(network.input_shape) == 4
 
 
 def _train(recipe, run, output, as_json, quiet):
@@ -173,7 +180,7 @@ def _train(recipe, run, output, as_json, quiet):
     experiment = Experiment(recipe)
     if run is not None:
         check_fingerprint(run, experiment.fingerprint)
-        experiment.devices.agree(checkpoints=digest(_steps(run)))
+        experiment.devices.agree(checkpoints=digest(_steps(run, experiment.stages)))
     experiment.check()
     with _folder(recipe, experiment, run, output) as folder:
         chief = experiment.devices.is_chief
@@ -196,11 +203,11 @@ def _train(recipe, run, output, as_json, quiet):
 
 def _train_stages(experiment, run, console):
     from medgan.errors import DivergedError
-    from medgan.experiment import STAGES
     from medgan.tools.progress import StageProgress
-    from medgan.training import StageTraining
+    from medgan.training import StageTraining, save_networks
 
-    for name in STAGES:
+    save_networks(experiment.given, run)
+    for name in experiment.stages:
         stage = experiment.stage(name)
         progress = StageProgress(name, stage.steps, console, experiment.rivals)
         training = StageTraining(experiment, stage, run, [progress])
@@ -251,12 +258,11 @@ def _folder(recipe, experiment, run, output):
             raise type(error)(str(error).replace(scratch, "the chief's run folder")) from error
 
 
-def _steps(run):
+def _steps(run, stages):
     """What every stage's newest checkpoint holds, for the workers to compare."""
     from medgan.callbacks import Checkpoint
-    from medgan.experiment import STAGES
 
-    notes = {name: Checkpoint(run.path / "checkpoints" / name).newest() for name in STAGES}
+    notes = {name: Checkpoint(run.path / "checkpoints" / name).newest() for name in stages}
     return {name: found and found["step"] for name, found in notes.items()}
 
 
@@ -266,7 +272,8 @@ def _write_beginnings(recipe, experiment, run):
 
     _write_recipe(recipe, run)
     write_json(run.path / "environment.json", _environment(experiment))
-    write_json(run.path / "split.json", experiment.split.to_dict())
+    split = {**experiment.split.to_dict(), **experiment.task.division()}
+    write_json(run.path / "split.json", split)
     write_fingerprint(run, experiment.fingerprint)  # last: from here on the run can be resumed
 
 
@@ -276,9 +283,16 @@ def _write_recipe(recipe, run):
     overrides = dict(recipe.overrides)
     if recipe["data"].get("root"):
         # The run must find its data again from wherever it is exported.
-        overrides["data.root"] = str(pathlib.Path(recipe["data"]["root"]).expanduser().resolve())
+        overrides["data.root"] = _absolute(recipe["data"]["root"])
+    for name, table in recipe["networks"].items():
+        if "path" in table:
+            overrides[f"networks.{name}.path"] = _absolute(table["path"])
     write_atomically(run.path / "recipe.toml", recipe.text)
     write_json(run.path / "overrides.json", overrides)
+
+
+def _absolute(path):
+    return str(pathlib.Path(path).expanduser().resolve())
 
 
 def _add_environment(experiment, run):
@@ -305,8 +319,7 @@ def _environment(experiment):
 def _finish(recipe, experiment, run, quiet, show):
     """Scores everything, draws everything, writes it all; returns the evaluations by side."""
     from medgan import run_report
-    from medgan.evaluation import Problems, evaluate_study
-    from medgan.evaluation.runs import costed_methods, pairs_study
+    from medgan.evaluation import Problems
     from medgan.networks import full_precision
     from medgan.run import write_json
     from medgan.tools.score_table import ImageProgress, print_evaluation
@@ -319,18 +332,16 @@ def _finish(recipe, experiment, run, quiet, show):
         pairs = getattr(experiment.split, side)
         if not len(pairs):
             continue
-        study = pairs_study(pairs, experiment.labels)
-        methods = costed_methods(networks, study)
-        with ImageProgress(len(study), len(methods), quiet) as progress:
+        scoring = experiment.task.scoring(networks, pairs)
+        with ImageProgress(scoring.count, len(scoring.names), quiet) as progress:
             title = f"{recipe.name}, {side} patients, whom no training saw"
-            evaluation = evaluate_study(
-                study, methods, Problems(), progress.done, title=title, baseline="maximum"
-            )
+            baseline = experiment.task.baseline
+            evaluation = scoring.evaluate(Problems(), progress.done, title=title, baseline=baseline)
         payload = evaluation.to_dict()
         write_json(run.path / f"scores{ending}.json", payload)
         evaluation.write_csv(run.path / f"scores{ending}.csv")
         page = f"report{ending}.html"
-        run_report.write_page(run, page, evaluation, payload, study, methods)
+        run_report.write_page(run, page, evaluation, payload, scoring)
         if show:
             print_evaluation(evaluation, payload, [run.path / page], to_standard_error=True)
         evaluations[side] = evaluation

@@ -12,6 +12,7 @@ from medgan.callbacks.image_grid import ImageGrid
 from medgan.callbacks.interrupt import Interrupt
 from medgan.callbacks.json_lines import JSONLines
 from medgan.callbacks.loss_curves import LossCurves
+from medgan.callbacks.sample_grid import SampleGrid
 from medgan.callbacks.stop_on_divergence import StopOnDivergence
 from medgan.callbacks.stop_on_symptoms import StopOnSymptoms
 from medgan.callbacks.stop_without_improvement import StopWithoutImprovement
@@ -29,6 +30,7 @@ __all__ = [
     "Interrupt",
     "JSONLines",
     "LossCurves",
+    "SampleGrid",
     "StopOnDivergence",
     "StopOnSymptoms",
     "StopWithoutImprovement",

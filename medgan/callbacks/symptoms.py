@@ -125,7 +125,8 @@ def measure(training, held_out, boundary=0.0):
             `"real"` and `"fake"` (logits of any shape), `"input"`, `"output"` and `"reference"`
             (`(batch, height, width, channels)`, in [0, 1]).
         held_out: the same of images that no player has seen.
-        boundary: logits above it say "real".
+        boundary: logits above it say "real"; None for a critic whose logits say no such thing
+            (`WassersteinLoss`): the shares are NaN then.
 
     Returns:
         dict of floats, NaN where there is nothing to measure: `real`, `held_out`, `fake` (shares of
@@ -142,7 +143,10 @@ def measure(training, held_out, boundary=0.0):
         "fake": _joined(training, "fake"),
     }
     everything = np.concatenate(list(logits.values()))
-    numbers = {name: _mean(values > boundary) for name, values in logits.items()}
+    numbers = {
+        name: NAN if boundary is None else _mean(values > boundary)
+        for name, values in logits.items()
+    }
     numbers.update({f"{name}_logit": _mean(values) for name, values in logits.items()})
     numbers.update(
         mean=_mean(everything), spread=float(everything.std()) if everything.size else NAN

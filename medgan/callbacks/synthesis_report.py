@@ -27,9 +27,12 @@ class SynthesisReport(Periodic):
             `medgan.networks.scattering_encoder`.
         count: number of images to generate; None means as many as there are real ones.
         every: number of epochs between two validations.
+        rivals: name to callable from a count to as many images, such as those of the training or
+            of a teacher; scored once, at the start.
 
     Attributes:
-        scores: `"model"` to its scores.
+        scores: name of the method to its scores; the model is `"model"`. What is there already is
+            not scored again.
 
     Raises:
         ValueError: if fewer than 6 images shall be generated, there are fewer real ones, or
@@ -46,7 +49,7 @@ class SynthesisReport(Periodic):
         (1.0, 0.0)
     """
 
-    def __init__(self, batches, generate, encoder=None, count=None, every=1):
+    def __init__(self, batches, generate, encoder=None, count=None, every=1, rivals=None):
         super().__init__(every)
         if count is not None and count < SMALLEST_SET:
             raise ValueError(f"Received count={count}, expected at least {SMALLEST_SET} images.")
@@ -54,20 +57,23 @@ class SynthesisReport(Periodic):
         self.generate = generate
         self.encoder = encoder
         self.count = count
+        self.rivals = dict(rivals or {})
         self.scores = {}
         self._real = None
 
     def get_state(self):
-        """Returns the last scores, for `Checkpoint`."""
-        return {**super().get_state(), "scores": self.scores}
+        """Returns the model's last scores, for `Checkpoint`; rivals are scored again."""
+        return {**super().get_state(), "model": self.scores.get("model")}
 
     def set_state(self, state):
         """Goes on from these scores."""
         super().set_state(state)
-        self.scores = dict(state["scores"])
+        self.scores.pop("model", None)
+        if state["model"] is not None:
+            self.scores["model"] = state["model"]
 
     def on_train_begin(self, logs=None):
-        """Encodes the real images."""
+        """Encodes the real images, and scores the rivals."""
         if self._real is None:
             real = encode(self.encoder, self.batches)
             if len(real) < SMALLEST_SET:
@@ -76,6 +82,10 @@ class SynthesisReport(Periodic):
                     "compare distributions. Give more validation images."
                 )
             self._real = real
+        for name, make in self.rivals.items():
+            if name not in self.scores:
+                images = make(self.count or len(self._real))
+                self.scores[name] = score_features(self._real, encode(self.encoder, [images]))
 
     def act(self, epoch, logs):
         """Generates images and scores them."""

@@ -41,7 +41,8 @@ class TrainingHealth(Periodic):
         path: file to append findings to as JSON lines (step, severity, text, name, state, numbers);
             None writes none.
         batches: number of batches taken from each.
-        boundary: logits above it say "real"; 0.5 for `LeastSquaresLoss`, whose targets are 0 and 1.
+        boundary: logits above it say "real"; 0.5 for `LeastSquaresLoss`, whose targets are 0 and 1;
+            None for `WassersteinLoss`, whose critic is right up to a constant.
 
     Attributes:
         findings: all sentences so far, dicts of `step`, `severity` and `text`.

@@ -19,6 +19,7 @@ def training_batches(
     minimum_foreground: float = 0.3,
     seed: int = 0,
     first_step: int = 0,
+    vertical_flips: bool = True,
 ):
     """Endless shuffled, augmented batches for training.
 
@@ -34,13 +35,16 @@ def training_batches(
         pairs: at least one pair. Sizes may differ if there is a crop.
         batch_size: samples in a batch.
         crop: edge of a random square crop; None takes whole images of one size.
-        flips: whether to flip left-right and up-down, each with probability one half.
+        flips: whether to flip left-right and, with `vertical_flips`, up-down, each with
+            probability one half.
         rotations: whether to rotate by 0, 90, 180 or 270 degrees.
         minimum_foreground: share of a crop, 0 to 1, that should show the head. Of eight
             random positions the first with that share wins, else the one with most. Counting
             takes four more bytes of memory for each pixel.
         seed: any integer of 64 bits.
         first_step: how many batches of the stream to leave out.
+        vertical_flips: False keeps what is up up: a network that knows anatomy then never sees a
+            head that stands on its head.
 
     Returns:
         A `tf.data.Dataset` of float32 `(batch_size, crop, crop, 2)` in [0, 1].
@@ -84,7 +88,7 @@ def training_batches(
             size = memory.sizes[chosen]
             top, left = crop_position(size, table_start, draws[3:])
             image = image[top : top + crop, left : left + crop]
-        image = _turn(image, draws[:3], flips, rotations)
+        image = _turn(image, draws[:3], flips, flips and vertical_flips, rotations)
         image.set_shape([crop, crop, 2] if crop else [*pairs.sizes()[0], 2])
         return tf.cast(image, "float32") / memory.full_scale
 
@@ -218,7 +222,7 @@ def _foreground_tables(pairs):
     return tf.constant(np.concatenate(tables)), tf.constant(offsets, "int64")
 
 
-def _turn(image, draws, flips, rotations):
+def _turn(image, draws, flips, vertical_flips, rotations):
     """Flips and rotates by one transposition and one reversal of axes.
 
     These two make every rotation by 90 degrees, and take their choice as data: no branches.
@@ -228,8 +232,9 @@ def _turn(image, draws, flips, rotations):
     quarter_turns = tf.cast(draws[2] * 4, "int32") if rotations else tf.zeros([], "int32")
     up_down = (quarter_turns == 1) | (quarter_turns == 2)
     left_right = quarter_turns >= 2
-    if flips:
+    if vertical_flips:
         up_down ^= draws[0] < 0.5
+    if flips:
         left_right ^= draws[1] < 0.5
     if rotations:
         image = tf.transpose(image, tf.where(quarter_turns % 2 == 1, [1, 0, 2], [0, 1, 2]))

@@ -110,14 +110,16 @@ class Evaluation:
         if cost is not None:
             self._costs[method] = dict(cost)
 
-    def add_set(self, method, scores):
+    def add_set(self, method, scores, cost=None, cautions=()):
         """Adds a method that is scored as a set, without values per image.
 
         Args:
             method: its name.
             scores: score name to a float.
+            cost: see `add`.
+            cautions: see `add`.
         """
-        self.add(method, {key: np.full(len(self.names), np.nan) for key in scores})
+        self.add(method, {key: np.full(len(self.names), np.nan) for key in scores}, cost, cautions)
         self._sets[method] = {key: number(value) for key, value in scores.items()}
 
     @property

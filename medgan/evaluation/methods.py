@@ -98,12 +98,12 @@ class FolderMethod:
 
 
 class ComputedMethod:
-    """A fusion method that computes its results, which are scored as if saved with 8 bits.
+    """A method that computes its results, which are scored as if saved with 8 bits.
 
     Args:
         name: what tables call it.
-        function: from sources `(batch, height, width, channels)` in [0, 1] to results
-            `(batch, height, width, 1)`.
+        function: from what the study gives, `(batch, height, width, channels)` in [0, 1], to
+            results `(batch, height, width, 1)`.
         batch_size: most images that the function gets at once.
         cost: `{"parameters", "macs", "milliseconds"}`, or None where nobody measured.
     """
@@ -128,9 +128,10 @@ class ComputedMethod:
         there = np.ones(len(indices), bool)
         size = self.batch_size
         try:
+            given = study.given(indices, references)
             parts = [
-                np.asarray(self.function(references[start : start + size]), "float32")
-                for start in range(0, len(references), size)
+                np.asarray(self.function(given[start : start + size]), "float32")
+                for start in range(0, len(given), size)
             ]
         except ValueError as error:
             reason = " ".join(str(error).split())[:300]

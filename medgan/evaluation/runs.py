@@ -1,21 +1,52 @@
 """Trained networks as methods on the pairs of a run: while it ends, or years later."""
 
-from medgan.errors import DataError, RecipeError
+from medgan.errors import RecipeError
 from medgan.evaluation.costs import cost_of, countable_macs
 from medgan.evaluation.loading import load_network
 from medgan.evaluation.methods import ComputedMethod, classical_methods
+from medgan.evaluation.pictures import chosen, make_pictures
+from medgan.evaluation.scoring import evaluate_study
 from medgan.evaluation.study import Study
-from medgan.experiment import load_data, load_labels
 from medgan.networks import compiled
-from medgan.recipe.reading import reread_recipe
-from medgan.run import NETWORK_FILES
 
 # A teacher's feature maps take some hundred times the memory of an image.
 NETWORK_BATCH = 4
 
 
+class StudyScoring:
+    """Methods that are about to be scored image by image.
+
+    Args:
+        study: the `Study`.
+        methods: `FolderMethod`s and `ComputedMethod`s.
+        task: `"fusion"` or `"translation"`.
+        own: the method whose worst images a page shows, or None.
+    """
+
+    def __init__(self, study, methods, task="fusion", own=None):
+        self.study = study
+        self.methods = methods
+        self.task = task
+        self.own = own
+        self.count = len(study)
+        self.names = [method.name for method in methods]
+        self.title = f"on {' and '.join(study.titles)}"
+
+    def evaluate(self, problems, on_progress=None, **about):
+        """Scores everything; see `evaluate_study`.
+
+        Returns:
+            `Evaluation`.
+        """
+        return evaluate_study(self.study, self.methods, problems, on_progress, self.task, **about)
+
+    def pictures(self, evaluation, count):
+        """Pictures for a page; see `make_pictures`."""
+        return make_pictures(self.study, self.methods, chosen(evaluation, count, self.own))
+
+
 def pairs_study(pairs, labels=None, patients_known=True):
-    """Pairs in memory as a study.
+    """Pairs in memory as sources to fuse.
 
     Args:
         pairs: `medgan.data.Pairs`.
@@ -34,51 +65,50 @@ def pairs_study(pairs, labels=None, patients_known=True):
     )
 
 
-def run_study(run, patients):
-    """The validation pairs of a run.
+def translation_study(pairs, source, patients_known=True):
+    """Pairs in memory as sources to translate and targets to reach.
 
     Args:
-        run: a `RunFolder`.
-        patients: `Patients`; a run knows its patients itself.
+        pairs: `medgan.data.Pairs`.
+        source: channel of the sources, 0 or 1; the other holds the targets.
+        patients_known: False counts every image alike.
 
     Returns:
         `Study`.
-
-    Raises:
-        RecipeError: if the recipe of the run cannot be read, or a pattern was given.
-        DataError: if its data are gone, or a patient that is wanted has no validation pair.
     """
-    if patients.asked:
-        raise RecipeError("Received --patient for a run, which knows its patients. Leave it out.")
-    recipe = reread_recipe(run.path)
-    every, split = load_data(recipe)
-    pairs = split.validation
-    if not len(pairs):
-        raise DataError(f"{run.path}: received a run without validation pairs, expected some.")
-    if patients.wanted:
-        pairs = pairs.of_patients(patients.wanted)
-    return pairs_study(pairs, load_labels(recipe, every), patients.known)
+    target = 1 - source
+    return Study(
+        pairs.names,
+        pairs.patients if patients_known else None,
+        lambda index: pairs.image(index)[..., target : target + 1],
+        [pairs.modalities[target]],
+        inputs=lambda index: pairs.image(index)[..., source : source + 1],
+    )
 
 
-def run_networks(run):
+def run_networks(run, names=None):
     """The trained networks of a run by name.
+
+    Args:
+        run: a `RunFolder`.
+        names: those that are wanted, where they are there; None takes all.
 
     Raises:
         RecipeError: if there is no network, or one cannot be loaded.
     """
-    paths = [run.path / f"{name}.keras" for name in NETWORK_FILES]
-    paths = [path for path in paths if path.exists()]
+    there = run.networks()
+    paths = {name: there[name] for name in names or there if name in there}
     if not paths:
         raise RecipeError(
-            f"{run.path} holds no network yet, expected {NETWORK_FILES[0]}.keras or others. Train "
-            "to the end of a stage first."
+            f"{run.path} holds no network yet, expected {(names or ['student'])[0]}.keras or "
+            "others. Train to the end of a stage first."
         )
     expected = "a network that medgan saved"
-    return {path.stem: load_network(path, path, expected) for path in paths}
+    return {name: load_network(path, path, expected) for name, path in paths.items()}
 
 
 def costed_methods(networks, study, classical=(), baselines=True):
-    """Classical methods and networks with what they cost on the first image of a study.
+    """Classical methods of fusion and networks with what they cost on the first image of a study.
 
     Args:
         networks: name to Keras network.
@@ -97,9 +127,23 @@ def costed_methods(networks, study, classical=(), baselines=True):
     for method in methods:
         macs = 0 if method.name in ("average", "maximum") else None
         method.cost = cost_of(method.function, image, 0, macs)
+    return [*methods, *network_methods(networks, image)]
+
+
+def network_methods(networks, image):
+    """Networks as methods, with what they cost.
+
+    Args:
+        networks: name to Keras network.
+        image: what they take, `(height, width, channels)` or `(latents,)`.
+
+    Returns:
+        List of `ComputedMethod`.
+    """
+    methods = []
     for name, network in networks.items():
         function = compiled(network)
-        macs = countable_macs(network, image.shape[:2])
+        macs = countable_macs(network, image.shape[:-1])
         cost = cost_of(function, image, network.count_params(), macs)
         methods.append(ComputedMethod(name, function, NETWORK_BATCH, cost))
     return methods

@@ -25,6 +25,9 @@ class Study:
         known: stems of all references there are, also of those that are left out here.
         folders: the `ImageFolder`s that are read from, for their notes.
         notes: sentences about how this study came about.
+        inputs: function from an index to what methods compute from, float32 `(height, width,
+            channels)`, where that is not the reference: the source of a translation. None where
+            the references are the sources, as in a fusion.
         labels: function from an index to a map `(height, width)` of what every pixel shows, for
             phantoms; None where nobody knows.
     """
@@ -41,6 +44,7 @@ class Study:
         folders=(),
         notes=(),
         labels=None,
+        inputs=None,
     ):
         self.names = list(names)
         self.patients = None if patients is None else list(patients)
@@ -51,6 +55,13 @@ class Study:
         self.folders = list(folders)
         self.notes = list(notes)
         self.labels = labels
+        self.inputs = inputs
+
+    def given(self, indices, references):
+        """What methods compute from: the inputs of some images, else their references."""
+        if self.inputs is None:
+            return references
+        return np.stack([self.inputs(index) for index in indices])
 
     def __len__(self):
         """Returns the number of images."""

@@ -5,9 +5,12 @@ import math
 
 from medgan.errors import RecipeError
 
-NEEDED_TABLES = ("run", "data", "networks", "teacher", "distillation", "training")
-TABLES = (*NEEDED_TABLES, "divergence", "callbacks", "when")
-NETWORKS = ("teacher", "student", "discriminator")
+NEEDED_TABLES = ("run", "data", "networks", "training")
+# A recipe trains one trainer, or a teacher whose knowledge is distilled.
+ONE_TRAINER = ("trainer",)
+DISTILLATION = ("teacher", "distillation")
+TABLES = (*NEEDED_TABLES, *ONE_TRAINER, *DISTILLATION, "divergence", "callbacks", "when")
+NETWORKS = ("teacher", "student", "discriminator")  # those of a distillation, at least
 SOURCES = ("phantoms", "paired_folders")
 PLAIN_KEYS = {
     "run": {"name": str, "seed": int},
@@ -31,20 +34,29 @@ OPTIONAL_KEYS = {
 }
 # Not imported from where they are used: a recipe is checked before TensorFlow is loaded.
 WORDS = {
+    "data.task": ("fusion", "translation", "unpaired", "synthesis"),
     "training.precision": ("auto", "float32", "mixed_float16", "mixed_bfloat16"),
     "training.strategy": ("auto", "single", "mirrored", "multi_worker"),
     "divergence.policy": ("stop", "rollback"),
 }
 LISTS_OF_TEXTS = ("training.validation_scores", "divergence.symptoms")
-OTHER_NUMBERS = {"teacher.steps": True, "distillation.steps": True, "data.crop": False}
+OTHER_NUMBERS = {
+    "teacher.steps": True,
+    "distillation.steps": True,
+    "trainer.steps": True,
+    "data.crop": False,
+    "data.resize": False,
+}
 SMALLEST = {
     "run.seed": 0,
-    "teacher.steps": 1,
+    "teacher.steps": 0,
     "distillation.steps": 1,
+    "trainer.steps": 1,
     "training.batch_size": 1,
     "training.checkpoint_every": 1,
     "training.validation_pairs": 1,
     "data.crop": 1,
+    "data.resize": 0,
     "data.seed": 0,
     "divergence.within": 1,
     "divergence.rollbacks": 0,
@@ -73,18 +85,19 @@ def check_names(tables, path):
     for table in tables:
         if table not in TABLES:
             raise RecipeError(f"{path} has an unknown table [{table}]. {near(table, TABLES)}")
-    for table in NEEDED_TABLES:
+    _check_shape(tables, path)
+    for table in (*NEEDED_TABLES, *what_trains(tables)):
         if not isinstance(tables.get(table), dict):
             raise RecipeError(
                 f"{path} has no table [{table}], expected one; see medgan's kgan.toml."
             )
-    for network in NETWORKS:
-        if not isinstance(tables["networks"].get(network), dict):
+    for network in () if "trainer" in tables else NETWORKS:
+        if network not in tables["networks"]:
             raise RecipeError(f"{path} has no table [networks.{network}], expected one.")
-    for network in tables["networks"]:
-        if network not in NETWORKS:
+    for network, keys in tables["networks"].items():
+        if not isinstance(keys, dict):
             raise RecipeError(
-                f"{path} has an unknown table [networks.{network}]. {near(network, NETWORKS)}"
+                f"{path}: received {keys!r}, expected a table [networks.{network}] with a type."
             )
     if not isinstance(tables.get("divergence", {}), dict):
         received = tables["divergence"]
@@ -99,6 +112,26 @@ def check_names(tables, path):
             if key not in tables[table]:
                 raise RecipeError(f"[{table}] has no key {key!r}, expected one.")
     _check_lists(tables)
+
+
+def what_trains(tables):
+    """Names of the tables that say how a recipe trains."""
+    return ONE_TRAINER if "trainer" in tables else DISTILLATION
+
+
+def _check_shape(tables, path):
+    """Raises RecipeError for a recipe that has both ways to train, or none."""
+    other = [table for table in DISTILLATION if table in tables]
+    if "trainer" in tables and other:
+        raise RecipeError(
+            f"{path} has [trainer] beside [{other[0]}], expected either [trainer] alone or "
+            "[teacher] and [distillation]. Remove one of them."
+        )
+    if "trainer" not in tables and not other:
+        raise RecipeError(
+            f"{path} has nothing to train, expected a table [trainer] (see medgan's pix2pix.toml) "
+            "or the tables [teacher] and [distillation] (kgan.toml)."
+        )
 
 
 def _check_lists(tables):
@@ -128,7 +161,7 @@ def check_values(tables):
             _check_type(f"[{table}] {key}", tables[table][key], keys[key])
     for name, needed in OTHER_NUMBERS.items():
         table, key = name.split(".")
-        if needed or key in tables[table]:
+        if table in tables and (needed or key in tables[table]):
             _check_type(f"[{table}] {key}", tables[table].get(key), int)
     for name, smallest in SMALLEST.items():
         table, key = name.split(".")
@@ -136,6 +169,7 @@ def check_values(tables):
         if isinstance(value, int | float) and (value < smallest or not math.isfinite(value)):
             raise RecipeError(f"[{table}] {key}: received {value}, expected {smallest} or more.")
     _check_words(tables)
+    _check_teacher(tables)
     for table in ("run", "data"):
         seed = tables[table].get("seed", 0)
         _check_type(f"[{table}] seed", seed, int)
@@ -144,6 +178,19 @@ def check_values(tables):
     if not tables["run"]["name"] or "/" in tables["run"]["name"]:
         raise RecipeError(
             f"[run] name: received {tables['run']['name']!r}, expected a name for a folder."
+        )
+
+
+def _check_teacher(tables):
+    """Raises RecipeError for a teacher that neither learns nor has learned."""
+    if "trainer" in tables or tables["teacher"]["steps"]:
+        return
+    kind = tables["networks"]["teacher"].get("type")
+    own = isinstance(kind, str) and ":" in kind
+    if kind != "saved_network" and not own and not tables["distillation"].get("online"):
+        raise RecipeError(
+            "[teacher] steps: received 0, expected 1 or more, or a teacher that was trained "
+            'before: [networks.teacher] type = "saved_network".'
         )
 
 

@@ -32,6 +32,14 @@ class Recipe:
         """The recipe's own name, `run.name`."""
         return self.tables["run"]["name"]
 
+    @property
+    def stages(self):
+        """Names of the trainings and of the networks that they make, in their order."""
+        if "trainer" in self.tables:
+            return ("student",) if "student" in self.tables["networks"] else ("generator",)
+        students = ("student", "student_without_teacher")
+        return ("teacher", *students) if self.tables["teacher"]["steps"] else students
+
     def __getitem__(self, table):
         """Returns a copy of a table."""
         return copy.deepcopy(self.tables[table])
