@@ -1,12 +1,17 @@
 """Weights of Keras 2 files, put where Keras 3 has them."""
 
+import dataclasses
 import re
+from typing import Any
 
+import keras
 import numpy as np
 
 from medgan.addons.spectral_normalization import SpectralNormalization
 from medgan.addons.weight_normalization import WeightNormalization
 from medgan.errors import RecipeError
+
+COPY = "_naked_clone_layer"
 
 
 class _Kept:
@@ -21,54 +26,31 @@ class _Kept:
         self.value = value
 
 
+class _Initialized(_Kept):
+    """Whether a `WeightNormalization` had been called."""
+
+
+@dataclasses.dataclass
 class _Slots:
     """Where the weights of a part go, sorted as Keras 2 sorted them.
 
     Attributes:
-        frozen: whether they were not trainable.
-        is_model: whether the part is a model.
-        learned: the part's own trainable weights.
+        layer: the Keras 3 layer or model.
+        kind: name of its class in the file.
+        frozen: whether the weights were not trainable.
+        is_model: whether it is a model.
+        learned: its own trainable weights.
         fixed: its own others.
-        children: name of the attribute, or None, and slots of what is inside.
-        initialized: of `WeightNormalization`, whether it had been called.
+        children: name of the attribute, None in a model, and slots of what is inside.
     """
 
-    def __init__(self, part):
-        self.part = part
-        self.frozen = part.frozen
-        self.is_model = bool(part.children)
-        self.learned, self.fixed, self.children = [], [], []
-        self.initialized = None
-        layer = part.layer
-        if self.is_model:
-            self.children = [(None, _Slots(child)) for child in part.children]
-        elif isinstance(layer, SpectralNormalization):
-            self.learned, self.fixed = [layer.normalized], [layer.sn_u]
-            self.children = [("layer", self._inner(layer.layer.weights))]
-        elif isinstance(layer, WeightNormalization):
-            kernel, inner = layer.layer.kernel, layer.layer.weights
-            self.initialized = _Kept(())
-            self.learned, self.fixed = [layer.g, kernel], [self.initialized]
-            self.children = [
-                ("layer", self._inner([weight for weight in inner if weight is not kernel]))
-            ]
-            if layer.data_init:
-                # The add-ons keep a copy of the layer to initialise from.
-                copies = [_Kept(tuple(weight.shape)) for weight in inner]
-                self.children.append(("_naked_clone_layer", self._inner(copies, frozen=True)))
-        elif self.frozen:
-            self.fixed = list(layer.weights)
-        else:
-            self.learned = [weight for weight in layer.weights if weight.trainable]
-            self.fixed = [weight for weight in layer.weights if not weight.trainable]
-
-    def _inner(self, weights, frozen=False):
-        """Slots of a wrapped layer."""
-        slots = object.__new__(_Slots)
-        slots.part, slots.frozen, slots.is_model = self.part, self.frozen or frozen, False
-        slots.learned, slots.fixed, slots.children = list(weights), [], []
-        slots.initialized = None
-        return slots
+    layer: Any
+    kind: str
+    frozen: bool
+    is_model: bool = False
+    learned: list[Any] = dataclasses.field(default_factory=list)
+    fixed: list[Any] = dataclasses.field(default_factory=list)
+    children: list[tuple[str | None, "_Slots"]] = dataclasses.field(default_factory=list)
 
     def _of_children(self, kind):
         return [weight for _, child in self.children for weight in getattr(child, kind)()]
@@ -100,6 +82,36 @@ class _Slots:
             yield from child.walk()
 
 
+def _slots_of(part):
+    """The slots of a part and of all inside."""
+    layer, frozen = part.layer, part.frozen
+    slots = _Slots(layer, part.kind, frozen, is_model=bool(part.children))
+    if slots.is_model:
+        slots.children = [(None, _slots_of(child)) for child in part.children]
+    elif isinstance(layer, SpectralNormalization | keras.layers.SpectralNormalization):
+        if isinstance(layer, SpectralNormalization):
+            slots.learned, slots.fixed = [layer.normalized], [layer.sn_u]
+        else:  # that of Keras, which it took from the add-ons
+            slots.learned, slots.fixed = [layer.kernel], [layer.vector_u]
+        inside = _Slots(layer.layer, "", frozen, learned=list(layer.layer.weights))
+        slots.children = [("layer", inside)]
+    elif isinstance(layer, WeightNormalization):
+        kernel, weights = layer.layer.kernel, layer.layer.weights
+        slots.learned, slots.fixed = [layer.g, kernel], [_Initialized(())]
+        others = [weight for weight in weights if weight is not kernel]
+        slots.children = [("layer", _Slots(layer.layer, "", frozen, learned=others))]
+        if layer.data_init:
+            # The add-ons keep a copy of the layer to initialise from.
+            copies = [_Kept(tuple(weight.shape)) for weight in weights]
+            slots.children.append((COPY, _Slots(layer.layer, "", True, fixed=copies)))
+    elif frozen:  # by now nothing tells which were learned, and the order needs it not
+        slots.fixed = list(layer.weights)
+    else:
+        slots.learned = [weight for weight in layer.weights if weight.trainable]
+        slots.fixed = [weight for weight in layer.weights if not weight.trainable]
+    return slots
+
+
 def load_from_h5(part, group):
     """Fills a model from the group `model_weights` of an `.h5` file.
 
@@ -110,9 +122,9 @@ def load_from_h5(part, group):
     Raises:
         RecipeError: if the weights do not fit the layers.
     """
-    slots = _Slots(part)
+    slots = _slots_of(part)
     for _, child in slots.children:
-        name = child.part.layer.name
+        name = child.layer.name
         values = []
         if name in group:
             values = [np.asarray(group[name][key]) for key in _names(group[name])]
@@ -130,7 +142,7 @@ def load_from_keras(part, group):
     Raises:
         RecipeError: if the weights do not fit the layers.
     """
-    slots = _Slots(part)
+    slots = _slots_of(part)
     _fill_tree(slots, group)
     _finish(slots)
 
@@ -161,10 +173,10 @@ def _fill_tree(slots, group):
         inside = group.get("layers", group.get("_layer_checkpoint_dependencies"))
     counts = {}
     for attribute, child in slots.children:
-        if attribute == "_naked_clone_layer":
+        if attribute == COPY:
             continue
         if attribute is None:
-            kind = _snake_case(child.part.kind)
+            kind = _snake_case(child.kind)
             number = counts[kind] = counts.get(kind, -1) + 1
             attribute = f"{kind}_{number}" if number else kind
         _fill_tree(child, inside.get(attribute) if inside is not None else None)
@@ -182,7 +194,7 @@ def _fill(slots, targets, values):
     received = [value.shape for value in values]
     if expected != received:
         raise RecipeError(
-            f"The weights of the layer {slots.part.layer.name!r} do not fit: received shapes "
+            f"The weights of the layer {slots.layer.name!r} do not fit: received shapes "
             f"{received}, expected {expected}."
         )
     for target, value in zip(targets, values, strict=True):
@@ -192,12 +204,13 @@ def _fill(slots, targets, values):
 def _finish(slots):
     """Does what the add-ons would do in the first call of a model that was never called."""
     for found in slots.walk():
-        if found.initialized is None or found.initialized.value:
+        called = [weight.value for weight in found.fixed if isinstance(weight, _Initialized)]
+        if not called or called[0]:
             continue
-        layer = found.part.layer
-        if layer.data_init:
+        if found.layer.data_init:
             raise RecipeError(
-                f"The layer {layer.name!r} begins with its first batch (data_init=True), and the "
-                "file is from before it. Call the model on data where it was made, and save again."
+                f"The layer {found.layer.name!r} begins with its first batch (data_init=True), and "
+                "the file is from before it. Call the model on data where it was made, and save "
+                "again."
             )
-        layer.g.assign(layer.kernel_norm())
+        found.layer.g.assign(found.layer.kernel_norm())

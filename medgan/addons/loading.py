@@ -25,7 +25,7 @@ def load_model(path, *, custom_objects=None):
     `keras.models.load_model`.
 
     Args:
-        path: a `.keras` or `.h5` file; the content counts, not the name.
+        path: a `.keras` or `.h5` file. Layers of medgan in it must have been imported.
         custom_objects: dict from names in the file to your own Keras 3 layers; those that are
             registered under the name in the file need not be here.
 
