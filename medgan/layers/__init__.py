@@ -8,6 +8,7 @@ from medgan.layers.fusion_heads import Blend, MaximumResidual
 from medgan.layers.image_pool import ImagePool
 from medgan.layers.instance_normalization import InstanceNormalization
 from medgan.layers.reflection_padding import ReflectionPadding2D
+from medgan.layers.scaled_noise import ScaledNoise
 from medgan.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "InstanceNormalization",
     "MaximumResidual",
     "ReflectionPadding2D",
+    "ScaledNoise",
     "SpectralNormalization",
 ]

@@ -5,6 +5,7 @@ from medgan.networks.cost import multiply_accumulates
 from medgan.networks.dcgan import dcgan_discriminator, dcgan_generator
 from medgan.networks.ddcgan import ddcgan_discriminator, ddcgan_generator
 from medgan.networks.dense_fusion import dense_fusion_generator
+from medgan.networks.fastgan import fastgan_generator
 from medgan.networks.full_precision import full_precision
 from medgan.networks.fusiongan import fusiongan_discriminator, fusiongan_generator
 from medgan.networks.inception_encoder import inception_encoder
@@ -21,6 +22,7 @@ __all__ = [
     "ddcgan_discriminator",
     "ddcgan_generator",
     "dense_fusion_generator",
+    "fastgan_generator",
     "full_precision",
     "fusiongan_discriminator",
     "fusiongan_generator",

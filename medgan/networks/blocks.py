@@ -196,11 +196,12 @@ class Blocks:
             name=name,
         )(features)
 
-    def activated(self, features, label, negative_slope=0.0):
-        """ReLU, or LeakyReLU."""
+    def activated(self, features, label, negative_slope=0.0, name=None):
+        """ReLU, or LeakyReLU; named after the label, if not otherwise."""
+        name = name or f"{label}_activation"
         if negative_slope == 0:
-            return keras.layers.ReLU(name=f"{label}_activation")(features)
-        return keras.layers.LeakyReLU(negative_slope, name=f"{label}_activation")(features)
+            return keras.layers.ReLU(name=name)(features)
+        return keras.layers.LeakyReLU(negative_slope, name=name)(features)
 
 
 def padded(features, size, label, padding):

@@ -40,7 +40,8 @@ def dcgan_generator(
 
     Returns:
         A functional `keras.Model` from noise `(batch, latent_size)`, N(0, 1), to
-        `(batch, image_size, image_size, channels)` in [0, 1].
+        `(batch, image_size, image_size, channels)` in [0, 1]. Its layer `"embedding"` is the last
+        map; `"before_head"` is what tanh takes.
 
     Raises:
         ValueError: if the choice is unknown or a size out of its range.
@@ -62,19 +63,20 @@ def dcgan_generator(
     make = Blocks(normalization="batch", upsampling=upsampling, seed=seed)
     most = (16 if image_size <= 64 else 8) * width
 
-    def finished(features, label):
-        return make.activated(make.normalized(features, label), label)
+    def finished(features, label, step):
+        name = "embedding" if step == doublings - 1 else None
+        return make.activated(make.normalized(features, label), label, name=name)
 
     noise = keras.Input((latent_size,), name="noise")
     # Batch statistics take every bias away again.
     start = min(most, width * image_size // 4)
     features = make.dense(noise, 16 * start, "stem", bias=False)
     features = keras.layers.Reshape((4, 4, start), name="stem_map")(features)
-    features = finished(features, "stem")
+    features = finished(features, "stem", 0)
     for step in range(1, doublings):
         label = f"up_{step}"
         count = min(most, width * image_size // (4 * 2**step))
-        features = finished(make.upsampled(features, count, label, bias=False), label)
+        features = finished(make.upsampled(features, count, label, bias=False), label, step)
     features = make.upsampled(features, channels, "before_head")
     return keras.Model(noise, unit_image(features), name=name)
 

@@ -87,7 +87,7 @@ def unet_generator(
         if level < depth:
             on_the_way.append(features)
             features = make.activated(features, label, negative_slope=0.2)
-    features = keras.layers.ReLU(name="embedding")(features)
+    features = make.activated(features, label, name="embedding")
     for level in range(depth - 1, 0, -1):
         label = f"up_{level}"
         features = make.upsampled(features, widths[level - 1], label, **options)

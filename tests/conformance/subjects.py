@@ -150,6 +150,12 @@ LAYERS = [
     Subject("MaximumResidual", layers.MaximumResidual, _sources_and(1)),
     Subject("ReflectionPadding2D", lambda: layers.ReflectionPadding2D(2), _maps(2)),
     Subject(
+        "ScaledNoise",
+        lambda: layers.ScaledNoise(seed=3),
+        _maps(2),
+        deterministic=lambda: layers.ScaledNoise(stddev=0),
+    ),
+    Subject(
         "SpectralNormalization[Conv2D]",
         _normalised(lambda: keras.layers.Conv2D(3, 3)),
         _maps(2),
@@ -354,6 +360,11 @@ NETWORKS = [
         "dense_fusion_generator[one source]",
         _fixed(networks.dense_fusion_generator, width=3, dense_layers=1, sources=1),
         _images(24, 1),
+    ),
+    Subject(
+        "fastgan_generator",
+        _fixed(networks.fastgan_generator, image_size=64, width=0.01, latent_size=6),
+        _noise(6),
     ),
     Subject(
         "fusiongan_discriminator",
@@ -606,7 +617,9 @@ TRAINERS = [
     _subject_of_noise(
         "WGANGP",
         _images_of_noise(
-            models.WGANGP, lambda: keras.layers.GroupNormalization(1), discriminator_steps=2
+            models.WGANGP,
+            lambda: layers.InstanceNormalization(center=True, scale=True),
+            discriminator_steps=2,
         ),
     ),
     Trainer(

@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose
 
-from medgan.networks.blocks import Blocks, centred, layer_seeds, unit_image
+from medgan.networks.blocks import UPSAMPLINGS, Blocks, centred, layer_seeds, unit_image
 
 
 def draws(function, count=200):
@@ -74,6 +75,29 @@ def test_a_transposed_convolution_is_placed_as_in_pytorch(size):
             reached[place] += maps[0, row, column, 0] * kernel
     expected = reached[1:7, 1:9]
     assert_allclose(doubled(maps, "transposed", size, kernel)[0, :, :, 0], expected, atol=1e-5)
+
+
+# The gradient of TensorFlow's own nearest resizing does not compile.
+@pytest.mark.parametrize("upsampling", [*UPSAMPLINGS, "bilinear"])
+def test_gradients_of_doubling_compile(upsampling):
+    inputs = keras.Input((None, None, 2))
+    if upsampling == "bilinear":
+        outputs = keras.layers.UpSampling2D(2, interpolation="bilinear")(inputs)
+    else:
+        make = Blocks(upsampling=upsampling, seed=0)
+        outputs = make.upsampled(inputs, 1, "up", padding="reflection")
+    model = keras.Model(inputs, outputs)
+
+    def gradient(maps):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            loss = tf.reduce_sum(tf.square(model(maps) - 0.25))
+        return tape.gradient(loss, maps)
+
+    maps = tf.random.stateless_normal((1, 5, 4, 2), seed=(0, 0))
+    plain = gradient(maps)
+    assert np.abs(plain).min() > 0
+    assert_allclose(tf.function(gradient, jit_compile=True)(maps), plain, rtol=1e-4, atol=1e-6)
 
 
 def test_a_strided_convolution_is_placed_as_in_pytorch():

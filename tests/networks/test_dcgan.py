@@ -76,6 +76,9 @@ def test_generators_maps_are_those_of_the_paper():
     assert shapes == [(4, 4, 32), (8, 8, 16), (16, 16, 8)]
     normalised = [layer for layer in model.layers if "normalization" in layer.name]
     assert len(normalised) == 4
+    assert model.get_layer("embedding").output.shape[1:] == (32, 32, 4)
+    smallest = dcgan_generator(image_size=8, width=2, latent_size=6)
+    assert smallest.get_layer("embedding").output.shape[1:] == (4, 4, 4)
 
 
 @pytest.mark.parametrize(
