@@ -15,13 +15,20 @@ def _inside(score):
     return lambda target, output: score(target, output, mask=ops.head_mask(target / 255.0))
 
 
-def _frame_and_head(key, score, **about):
-    """Both entries of a score: over the frame, and inside the head."""
+def _frame_and_head(key, score, head_main=False, **about):
+    """Both entries of a score: over the frame, and inside the head.
+
+    Most of a frame is air, which is easy: what is main over the frame and moves with the share of
+    air (`head_main`) is main inside the head too.
+    """
     convention, title = about.pop("convention"), about.pop("title")
     return {
         key: Score(title, score, f"{convention}.", **about),
         f"{key}_head": Score(
-            f"{title} head", _inside(score), f"{convention}, {HEAD}.", **{**about, "main": False}
+            f"{title} head",
+            _inside(score),
+            f"{convention}, {HEAD}.",
+            **{**about, "main": head_main},
         ),
     }
 
@@ -36,6 +43,7 @@ TRANSLATION_SCORES = {
         better="lower",
         decimals=2,
         main=True,
+        head_main=True,
     ),
     **_frame_and_head(
         "rmse",
@@ -55,6 +63,7 @@ TRANSLATION_SCORES = {
         source="-",
         decimals=2,
         main=True,
+        head_main=True,
     ),
     **_frame_and_head(
         "ssim",
@@ -68,6 +77,7 @@ TRANSLATION_SCORES = {
         source="Wang et al. 2004",
         smallest_side=11,
         main=True,
+        head_main=True,
     ),
     **_frame_and_head(
         "ms_ssim",

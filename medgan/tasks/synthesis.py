@@ -125,7 +125,7 @@ class Synthesis(Task):
             "nearer to patients whom nobody saw. The distances are of medgan's own encoder and "
             "compare with nothing in the literature; `report.html` says how near the images lie to "
             "those of the training.",
-            "noise": "a set of few images moves FID, recall and coverage by a tenth by chance.",
+            "noise": "train with other seeds before you read small differences.",
             "danger": "its images are of nobody,\nunless the network has learned patients by "
             "heart: look at the distances before you pass them on.",
         }

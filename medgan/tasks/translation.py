@@ -127,7 +127,7 @@ class Translation(Task):
             f"`{MEAN_TARGET}` the mean {self.target_name} image of the training: a network that "
             "does not beat both has learned nothing. Most of a frame is air; `..._head` scores are "
             "inside the head.",
-            "noise": "differences below 0.3 MAE, 0.3 dB PSNR or 0.005 SSIM are noise.",
+            "noise": "train with other seeds before you read small differences.",
             "danger": "a translated image shows what\nis likely, not what is there: it can miss "
             "or invent a lesion.",
         }
