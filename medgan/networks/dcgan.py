@@ -64,8 +64,8 @@ def dcgan_generator(
     most = (16 if image_size <= 64 else 8) * width
 
     def finished(features, label, step):
-        name = "embedding" if step == doublings - 1 else None
-        return make.activated(make.normalized(features, label), label, name=name)
+        last = "embedding" if step == doublings - 1 else None
+        return make.activated(make.normalized(features, label), label, name=last)
 
     noise = keras.Input((latent_size,), name="noise")
     # Batch statistics take every bias away again.

@@ -52,8 +52,8 @@ def fusiongan_generator(*, width=256, sources=2, seed=None, name="fusiongan_gene
         label = f"convolution_{index}"
         features = make.convolution(features, width // share, size, label, padding=None)
         features = make.batch_normalized(features, f"{label}_normalization")
-        name = "embedding" if index == 4 else None
-        features = make.activated(features, label, negative_slope=0.2, name=name)
+        last = "embedding" if index == 4 else None
+        features = make.activated(features, label, negative_slope=0.2, name=last)
     features = make.convolution(features, 1, 1, "before_head")
     return keras.Model(stacked, unit_image(features, name="fused"), name=name)
 

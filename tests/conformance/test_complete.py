@@ -1,7 +1,7 @@
 import inspect
 
 import pytest
-from subjects import EXCEPTIONS, LAYERS, LOSSES, METRICS, NETWORKS, TRAINERS
+from subjects import EXCEPTIONS, LAYERS, LOSSES, METRICS, NETWORKS, TRAINERS, one_of_each
 
 from medgan import layers, losses, metrics, models, networks
 
@@ -31,6 +31,11 @@ def test_every_exception_is_still_public():
 def test_names_are_told_apart(subjects):
     names = [subject.name for subject in subjects]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("subject", one_of_each(NETWORKS), ids=str)
+def test_a_network_bears_the_name_of_its_function(subject):
+    assert subject.make().name == subject.public_name
 
 
 def test_what_is_called_abstract_is_abstract():
