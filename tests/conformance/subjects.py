@@ -199,6 +199,11 @@ LOSSES = [
     ),
     Subject("DistillationLoss", losses.DistillationLoss, _pairs(24, 1, 1)),
     Subject("HingeLoss", losses.HingeLoss, _LOGITS),
+    Subject(
+        "IntensityDetailLoss",
+        lambda: losses.IntensityDetailLoss(kind="variation", intensity_source=1),
+        _pairs(24, 2, 1),
+    ),
     Subject("KernelAlignmentLoss", lambda: losses.KernelAlignmentLoss(["a"]), _EMBEDDINGS),
     Subject("LeastSquaresLoss", lambda: losses.LeastSquaresLoss(0.95, 0.15), _LOGITS),
     Subject("MetricAwareFusionLoss", losses.MetricAwareFusionLoss, _pairs(48, 2, 1)),
@@ -646,6 +651,7 @@ TRAINERS = [
         "DistillingGAN[unpaired]",
         _distilling(
             "unpaired",
+            distillation_loss=losses.TeacherImageLoss(structure=0.0),
             feature_loss=losses.KernelAlignmentLoss(["embedding"]),
             adversarial_loss=losses.LeastSquaresLoss(),
             discriminator_steps=2,
@@ -665,6 +671,7 @@ TRAINERS = [
             "translation",
             judged=3,
             online=True,
+            distillation_loss=losses.DistillationLoss(spatial=0.0, structure=0.0, wavelet=0.0),
             feature_loss=losses.AdaptedFeatureLoss(["embedding", ["stem", "before_head"]]),
             discriminator_feature_loss=losses.DiscriminatorFeatureLoss(),
         ),
