@@ -27,6 +27,8 @@ PROTOCOL_KEYS = {
     "optimizer": dict,
     "discriminator_optimizer": dict,
 }
+# Those that may be left out, but for the augmentation, which may be none.
+DEFAULTS = {"methods": [], "rules": [], "reference": "", "control": ""}
 # Keys of [[methods]] that are ours; all others are arguments of the trainer.
 METHOD_KEYS = {
     "name": str,
@@ -78,7 +80,7 @@ class Protocol:
     @property
     def rules(self):
         """Names of the classical methods."""
-        return list(self.tables["protocol"].get("rules", ()))
+        return list(self.tables["protocol"]["rules"])
 
     @property
     def folds(self):
@@ -128,6 +130,7 @@ def read_protocol(name, assignments=(), quick=False, seeds=None, folds=None):
     settled = _tables(text, path)
     _check_tables(settled, path)
     settled["methods"] = _by_name(settled["methods"])
+    settled["protocol"] = {**copy.deepcopy(DEFAULTS), **settled["protocol"]}
     conditions, small = settled.pop("when", {}), settled.pop("quick", {})
     assignments = [_assignment(item) for item in assignments]
     kinds = [value for key, value in assignments if key == "data.type"]
@@ -151,7 +154,7 @@ def read_protocol(name, assignments=(), quick=False, seeds=None, folds=None):
     settled["methods"] = _chosen(settled)
     _check_titles(settled)
     for key in ("reference", "control"):
-        wanted = settled["protocol"].get(key)
+        wanted = settled["protocol"][key]
         if wanted and wanted not in settled["methods"]:
             raise RecipeError(
                 f"[protocol] {key}: received {wanted!r}. {near(wanted, settled['methods'])}"
@@ -198,13 +201,12 @@ def _check_protocol(tables):
     for key in run.keys() - {"name", "seed"}:
         raise RecipeError(f"[run] has an unknown key {key!r}. {near(key, ('name', 'seed'))}")
     _check_keys(protocol, PROTOCOL_KEYS, "[protocol]")
-    optional = {"methods", "rules", "reference", "control", "augmentation"}
-    for key in PROTOCOL_KEYS.keys() - optional - protocol.keys():
+    for key in PROTOCOL_KEYS.keys() - {"augmentation"} - protocol.keys():
         raise RecipeError(f"[protocol] has no key {key!r}, expected one.")
     for key in ("seeds", "folds", "steps", "batch_size"):
         if protocol[key] < 1:
             raise RecipeError(f"[protocol] {key}: received {protocol[key]}, expected 1 or more.")
-    for rule in protocol.get("rules", ()):
+    for rule in protocol["rules"]:
         if rule in tables["methods"]:
             raise RecipeError(f"[protocol] rules: {rule!r} is also one of [[methods]].")
     for name, table in tables["networks"].items():
@@ -249,7 +251,7 @@ def _check_method(name, table, tables):
 
 def _chosen(tables):
     """The methods that take part: those asked for and their teachers, in the recipe's order."""
-    methods, wanted = tables["methods"], tables["protocol"].get("methods") or []
+    methods, wanted = tables["methods"], tables["protocol"]["methods"]
     if not wanted:
         return methods
     taking = set()
@@ -264,7 +266,7 @@ def _chosen(tables):
 
 def _check_titles(tables):
     titles = [table.get("title", name) for name, table in tables["methods"].items()]
-    titles += tables["protocol"].get("rules", ())
+    titles += tables["protocol"]["rules"]
     for title in titles:
         if titles.count(title) > 1:
             raise RecipeError(f"[[methods]] title: {title!r} is there twice. Choose another.")
