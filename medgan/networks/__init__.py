@@ -9,9 +9,9 @@ from medgan.networks.fastgan import fastgan_generator
 from medgan.networks.full_precision import full_precision
 from medgan.networks.fusiongan import fusiongan_discriminator, fusiongan_generator
 from medgan.networks.inception_encoder import inception_encoder
+from medgan.networks.loading import saved_network
 from medgan.networks.patch_discriminator import modality_discriminator, patch_discriminator
 from medgan.networks.resnet import resnet_generator
-from medgan.networks.saved_network import saved_network
 from medgan.networks.scattering_encoder import scattering_encoder
 from medgan.networks.unet import unet_generator
 

@@ -694,5 +694,5 @@ EXCEPTIONS = {
     "full_precision": "converts a network; tests/networks/test_full_precision.py",
     "inception_encoder": "wants a file of weights; tests/networks/test_inception_encoder.py",
     "multiply_accumulates": "counts, returns no network",
-    "saved_network": "reads a file; tests/networks/test_saved_network.py",
+    "saved_network": "reads a file; tests/networks/test_loading.py",
 }
