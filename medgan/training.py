@@ -219,7 +219,10 @@ class StageTraining:
 
     def _health(self, every):
         """Looks at both players on whole images of patients of either side of the split."""
-        seen, unseen = self.experiment.task.health_batches()
+        task, judges = self.experiment.task, self.stage.trainer.discriminator_networks
+        # Most judges take any size, and then whole images; some have a dense layer.
+        fixed = any(None not in judge.input_shape[1:3] for judge in judges)
+        seen, unseen = task.health_batches(task.image_size if fixed else None)
         boundary = _boundary(getattr(self.stage.trainer, "adversarial_loss", None))
         path = self.run.path / f"health_{self.stage.name}.jsonl"
         return callbacks.TrainingHealth(seen, unseen, every, path, boundary=boundary)

@@ -17,6 +17,7 @@ from medgan.losses.feature_losses import (
 )
 from medgan.losses.fusion_loss import FusionLoss
 from medgan.losses.fusion_losses import MetricAwareFusionLoss, StructuralFusionLoss
+from medgan.losses.intensity_detail_loss import IntensityDetailLoss
 from medgan.losses.relation_loss import RelationLoss
 from medgan.losses.soft_label_losses import SoftenedLabelLoss, SpatialSoftLabelLoss
 from medgan.losses.teacher_image_losses import TeacherImageLoss, WaveletLoss
@@ -29,6 +30,7 @@ __all__ = [
     "FeatureLoss",
     "FusionLoss",
     "HingeLoss",
+    "IntensityDetailLoss",
     "KernelAlignmentLoss",
     "LeastSquaresLoss",
     "MetricAwareFusionLoss",

@@ -73,8 +73,17 @@ class Task(abc.ABC):
     def images(self, pairs):
         """Whole images of pairs in order, once, as `fit` takes them."""
 
-    def health_batches(self):
-        """Whole images of patients of either side of the split, for `TrainingHealth`."""
+    def health_batches(self, size=None):
+        """Images of patients of either side of the split, for `TrainingHealth`.
+
+        Args:
+            size: `(height, width)` of their middles, for networks that take nothing else; None
+                gives them whole.
+        """
+        batches = self._health_images()
+        return batches if size is None else tuple(_middles(each, size) for each in batches)
+
+    def _health_images(self):
         return tuple(
             self.images(spread(pairs, HEALTH_IMAGES))
             for pairs in (self.split.train, self.split.validation)
@@ -148,6 +157,21 @@ class Task(abc.ABC):
                 f"Received --classical {classical[0]} for a run of {self.name}, expected it for "
                 "fusion alone."
             )
+
+
+def _middles(batches, size):
+    """The middles of images, all of one size."""
+    import tensorflow as tf
+
+    def middle(images):
+        top, left = (
+            (tf.shape(images)[axis] - side) // 2 for axis, side in zip((1, 2), size, strict=True)
+        )
+        images = images[:, top : top + height, left : left + width]
+        return tf.ensure_shape(images, (None, height, width, None))
+
+    # A dataset of pairs hands over two arguments.
+    return batches.map(lambda x, y=None: middle(x) if y is None else (middle(x), middle(y)))
 
 
 def titled(networks):

@@ -164,7 +164,7 @@ class UnpairedTranslation(Translation):
             for name, half in zip(names, self._halves(), strict=True)
         }
 
-    def health_batches(self):
+    def _health_images(self):
         """Training images of each modality that were really seen; held-out ones in pairs."""
         import tensorflow as tf
 
