@@ -29,13 +29,18 @@ class WGANGP(AdversarialModel):
     leaves the `penalty` out, estimates the Wasserstein distance of real and generated images. A
     critic has no value at which it says "real", so `judged` is None.
 
+    Under TensorFlow, Keras's group and layer normalisation lose a term of the second derivative
+    (`tf.nn.moments` takes the mean in a variance for a constant): of the penalty's gradient at a
+    new `dcgan_discriminator(normalization="layer")` 0.08 %. `medgan.layers.InstanceNormalization`,
+    `SpectralNormalization` and JAX lose none.
+
     The authors train with Adam(1e-4, beta_1=0, beta_2=0.9), in batches of 64.
 
     Args:
         generator: `keras.Model` from noise of known size, such as `(batch, 100)`, to images
             `(batch, height, width, channels)` in [0, 1].
         discriminator: the critic, `keras.Model` from images to raw values. It may not mix the
-            images of a batch; normalise layers (`GroupNormalization(1)`) or not at all.
+            images of a batch: normalise each for itself, or not at all.
         penalty_weight: weight of the penalty.
         augmentation: layer that augments what the critic sees, such as `DiffAugment()`.
         discriminator_steps: steps of the critic for one of the generator, on the same images and
@@ -54,7 +59,7 @@ class WGANGP(AdversarialModel):
         >>> pixels = keras.layers.Dense(64, activation="sigmoid")(z)
         >>> generator = keras.Model(z, keras.layers.Reshape((8, 8, 1))(pixels))
         >>> value = keras.layers.Dense(1)(keras.layers.Flatten()(image))
-        >>> model = WGANGP(generator, keras.Model(image, value), seed=1)
+        >>> model = WGANGP(generator, keras.Model(image, value), discriminator_steps=2)
         >>> model.compile("adam", "adam")
         >>> images = np.random.default_rng(0).uniform(size=(4, 8, 8, 1)).astype("float32")
         >>> history = model.fit(images, batch_size=4, verbose=0)
@@ -84,7 +89,8 @@ class WGANGP(AdversarialModel):
         if has_batch_normalization(discriminator):
             raise ValueError(
                 "Received a critic with BatchNormalization, through which images of a batch change "
-                "each other's slope. Normalise layers (GroupNormalization(1)), or nothing."
+                "each other's slope. Normalise each image for itself (InstanceNormalization, "
+                "GroupNormalization(1)), or nothing."
             )
         self.generator = generator
         self.discriminator = discriminator

@@ -110,12 +110,15 @@ def _trainer(subject):
     }
 
 
+# Variants that take another way with each backend than the last of their class.
+APART = [trainer for trainer in TRAINERS if trainer.name == "GAN[batch normalisation]"]
+
 KINDS = (
     (LAYERS, _layer),
     (LOSSES, _loss),
     (METRICS, _metric),
     (NETWORKS, _network),
-    (one_of_each(TRAINERS), _trainer),
+    ([*one_of_each(TRAINERS), *APART], _trainer),
 )
 
 
