@@ -250,7 +250,9 @@ def test_targets_are_what_outputs_of_a_translation_should_be_like():
         network(Rule(lambda image, weight: weight * image), channels=1),
         network(Rule(brightness), channels=1),
     ]
-    trainer = DistillingGAN(*networks, content_loss=keras.losses.MeanAbsoluteError())
+    trainer = DistillingGAN(
+        *networks, task="translation", content_loss=keras.losses.MeanAbsoluteError()
+    )
     trainer.compile("sgd", "sgd", run_eagerly=True)
     x = sources()[..., :1]
     pairs = [(x, 0.5 * x)]
