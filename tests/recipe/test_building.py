@@ -43,7 +43,7 @@ def test_own_code_is_found_by_module_and_name():
         ({"type": "NonSaturatingLoss", "label": 1.0}, "unknown key 'label'.*real_label"),
         ({"type": "NonSaturatingLoss", "real_label": "x"}, "expected a number"),
         ({"type": "NonSaturatingLoss", "real_label": 0.1}, "expected above 0.5"),
-        ({"type": "dense_fusion_generator", "width": 0}, "expected width >= 1"),
+        ({"type": "dense_fusion_generator", "width": 0}, "width=0, expected 1 or more"),
         ({"type": "dense_fusion_generator", "head": "sum"}, "expected one of"),
         ({"type": "Adam", "learning_rat": 0.1}, "unknown key 'learning_rat'.*learning_rate"),
     ],

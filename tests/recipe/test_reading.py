@@ -18,7 +18,8 @@ def test_bare_name_finds_the_installed_recipe():
     assert find_recipe("kgan")[0] == (RECIPES / "kgan.toml").read_text()
 
 
-@pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.toml")])
+# table1.toml is of medgan-compare, which reads it itself.
+@pytest.mark.parametrize("name", sorted({p.stem for p in RECIPES.glob("*.toml")} - {"table1"}))
 def test_every_installed_recipe_is_valid(name):
     assert read_recipe(name).name == name
 
