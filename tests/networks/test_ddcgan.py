@@ -68,7 +68,7 @@ def test_modality_moves_its_own_logit_only():
         after[..., modality] = 1 - after[..., modality]
         change = np.abs(np.asarray(model(after) - model(before))).max(axis=0)
         assert change[modality] > 1e-5
-        assert_array_equal(np.delete(change, modality), [0, 0])
+        assert np.delete(change, modality).max() < 1e-6
 
 
 def test_judges_of_two_modalities_start_differently():

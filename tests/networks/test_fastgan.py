@@ -52,9 +52,9 @@ def test_the_same_noise_vector_gives_the_same_image_in_inference(generator):
     for layer in generator.layers:
         if isinstance(layer, ScaledNoise):
             layer.factor.assign(0.5)
-    assert_array_equal(generator(noise()), generator(noise()))
+    assert_allclose(generator(noise()), generator(noise()), atol=1e-6)
     first, second = (np.asarray(generator(noise(), training=True)) for _ in range(2))
-    assert np.abs(first - second).max() > 0
+    assert np.abs(first - second).max() > 1e-4
 
 
 def test_places_start_with_length_one(generator):
@@ -109,7 +109,7 @@ def test_seeds_decide_weights_and_noise():
         assert_array_equal(one, another)
     for model in (first, same):
         model.get_layer("up_8_noise").factor.assign(1.0)
-    assert_array_equal(first(noise(), training=True), same(noise(), training=True))
+    assert_allclose(first(noise(), training=True), same(noise(), training=True), atol=1e-6)
     difference = np.asarray(first.get_layer("up_8").kernel) - np.asarray(
         other.get_layer("up_8").kernel
     )

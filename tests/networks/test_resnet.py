@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from medgan.networks import multiply_accumulates, resnet_generator
@@ -72,6 +73,55 @@ def test_an_image_keeps_its_size_and_stays_in_range(upsampling, separable):
 def test_sides_that_do_not_fit_are_refused_in_words(size):
     with pytest.raises(ValueError, match=r"expected sides divisible by 4, from 8 up"):
         resnet_generator(width=2, blocks=1)(images(*size))
+
+
+@pytest.mark.parametrize("separable", [False, True])
+def test_the_network_is_what_is_written_by_hand(separable):
+    model = resnet_generator(
+        width=2, blocks=2, channels=2, separable=separable, upsampling="transposed", seed=0
+    )
+
+    def weights(label):
+        return [weight.numpy() for weight in model.get_layer(label).weights]
+
+    def padded(x, width, mode):
+        return tf.pad(x, ((0, 0), (width, width), (width, width), (0, 0)), mode)
+
+    def convolved(x, label, width, mode="REFLECT", strides=1):
+        kernel, bias = weights(label)
+        return tf.nn.conv2d(padded(x, width, mode), kernel, strides, "VALID") + bias
+
+    def normalised(x):
+        mean, variance = tf.nn.moments(x, (1, 2), keepdims=True)
+        return (x - mean) / tf.sqrt(variance + 1e-5)
+
+    def within_block(x, label):
+        if not separable:
+            return normalised(convolved(x, label, 1))
+        kernel, bias = weights(f"{label}_depthwise")
+        x = padded(x, 1, "REFLECT")
+        x = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "VALID") + bias
+        return normalised(convolved(normalised(x), label, 0))
+
+    def doubled(x, label):
+        kernel, bias = weights(label)
+        count, height, width, _ = x.shape
+        # The gradient of a convolution that pads one row and column of zeros on each side.
+        shape = count, 2 * height, 2 * width, kernel.shape[2]
+        padding = (0, 0), (1, 1), (1, 1), (0, 0)
+        return tf.nn.conv2d_transpose(x, kernel, shape, 2, padding) + bias
+
+    x = tf.nn.relu(normalised(convolved(2 * images(channels=2) - 1, "stem", 3)))
+    for label in ("down_2", "down_4"):
+        x = tf.nn.relu(normalised(convolved(x, label, 1, "CONSTANT", 2)))
+    for index in (1, 2):
+        change = tf.nn.relu(within_block(x, f"block_{index}_first"))
+        x = x + within_block(change, f"block_{index}_second")
+    for label in ("up_2", "up_1"):
+        x = tf.nn.relu(normalised(doubled(x, label)))
+    expected = (np.tanh(convolved(x, "before_head", 3)) + 1) / 2
+    assert np.std(expected) > 1e-2
+    assert_allclose(model(images(channels=2)), expected, atol=1e-5)
 
 
 def test_the_residual_blocks_add_to_what_they_are_given():
