@@ -18,6 +18,18 @@ class FusionGAN(AdversarialModel):
     discriminator L_D: with the default loss the paper's eqs. 8 and 9. The content stands far above
     the adversary, as in FusionGAN and DDcGAN: realism alone does not say what to keep.
 
+    It expresses the published fusion GANs as well, with their networks of `medgan.networks` and
+    `medgan.losses.IntensityDetailLoss`:
+
+        FusionGAN  one judge of the source with the details, `judged_source=1`;
+                   `LeastSquaresLoss(0.95, 0.15)`, `adversarial_weight=1`, `discriminator_steps=2`
+        DDcGAN     one judge per source; `NonSaturatingLoss()` and `adversarial_weight=2`, for the
+                   adversarial loss is a mean over both judges here and a sum there
+
+    FusionGAN draws its labels from [0.7, 1.2] and [0, 0.3]; their means have the same expected
+    gradient. DDcGAN repeats either player's step while it lags; here `discriminator_steps` are
+    fixed.
+
     Args:
         generator: `keras.Model` from `(batch, height, width, 2)` in [0, 1] to
             `(batch, height, width, 1)`.
@@ -50,8 +62,8 @@ class FusionGAN(AdversarialModel):
         (2, 48, 48, 1)
 
     Reference:
-        The paper, eqs. 8 and 9; Ma et al., FusionGAN, 2019; Ma et al., DDcGAN, 2020. Networks and
-        content loss are ours: the paper leaves them open.
+        The paper, eqs. 8 and 9; Ma et al., FusionGAN, 2019; Ma et al., DDcGAN, 2020. The default
+        content loss is ours: the paper leaves it open.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from medgan.layers import DiffAugment
@@ -53,9 +54,30 @@ def test_distilling_gan_has_targets_and_the_students_images_judged_by_its_own_di
         patch_discriminator(width=2, seed=1),
         teacher_discriminator=patch_discriminator(width=2, seed=2),
         content_loss=keras.losses.MeanAbsoluteError(),
+        task="translation",
     )
     x, y = images(1), images(1, seed=1)
     batch = trainer.as_batch((x, y))
     logits = trainer.judged(batch, trainer.synthesize(batch, training=False))
     assert_allclose(logits["real"], trainer.discriminator(y), atol=0)
     assert_allclose(logits["fake"], trainer.discriminator(student(x)), atol=0)
+
+
+def test_a_discriminator_of_pairs_is_shown_the_source_before_the_image():
+    discriminator = patch_discriminator(width=2, channels=3, seed=1)
+    adversary = Adversary(discriminator, NonSaturatingLoss())
+    source, real, fake = images(), images(1, seed=1), images(1, seed=2)
+    logits = adversary.judged(real, fake, given=source)
+    for name, image in (("real", real), ("fake", fake)):
+        assert_allclose(logits[name], discriminator(np.concatenate([source, image], -1)), atol=0)
+    assert_allclose(
+        adversary.generator_loss(fake, given=source),
+        np.mean(np.log1p(np.exp(-np.asarray(logits["fake"])))),
+        rtol=1e-5,
+    )
+
+
+def test_a_discriminator_without_channels_for_the_source_is_refused():
+    adversary = Adversary(patch_discriminator(width=2, seed=1), NonSaturatingLoss())
+    with pytest.raises(ValueError, match="has the channels of both"):
+        adversary.discriminator_loss(images(1), images(1), given=images(1))
