@@ -3,14 +3,17 @@
 import keras
 from keras import ops
 
-from medgan.losses import DistillationLoss, NonSaturatingLoss, RelationLoss
+from medgan.losses import NonSaturatingLoss, RelationLoss
 from medgan.losses.fusion_loss import check_weights
 from medgan.models import noise, taps
 from medgan.models.adversarial_model import AdversarialModel
 from medgan.models.adversary import Adversary
 from medgan.models.distillation_tasks import find_task
 from medgan.models.fusion_gan import content_terms
+from medgan.models.soft_part import SoftPart
 from medgan.ops.replicas import gathered
+
+ONLINE = "teacher_"  # begins the names of what a teacher makes, and owes, that learns too
 
 
 @keras.saving.register_keras_serializable(package="medgan")
@@ -153,7 +156,18 @@ class DistillingGAN(AdversarialModel):
         self._teacher_adversary = Adversary(
             teacher_discriminator, self.adversarial_loss, augmentation
         )
-        self._tap()
+        self._soft = SoftPart(
+            teacher,
+            student,
+            teacher_discriminator,
+            self._task,
+            self.distillation_loss,
+            feature_loss,
+            discriminator_feature_loss,
+            seed=seed,
+            dtype=self.dtype_policy,
+        )
+        self._adapters = self._soft.adapters
         if self._task.draws_noise:
             self._noise = keras.random.SeedGenerator(seed)
         if all(net.built for net in (*self.generator_networks, *self.discriminator_networks)):
@@ -188,34 +202,6 @@ class DistillingGAN(AdversarialModel):
             shown_real = self.online or part == "discriminator"
             self._task.check_discriminator(judge, student, part, shown_real)
 
-    def _tap(self):
-        """Makes what looks into the networks, and the adapters of a feature loss."""
-        pairs = [] if self.feature_loss is None else self.feature_loss.pairs
-        self._embeds = taps.has_embedding(self.teacher) and taps.has_embedding(self.student)
-        first = ["embedding"] if self._embeds else []
-        self._teacher_taps, self._student_taps = (
-            taps.Taps(network, first + [pair[side] for pair in pairs], part)
-            for side, (part, network) in enumerate(
-                {"teacher": self.teacher, "student": self.student}.items()
-            )
-        )
-        self._adapters = None
-        if self.feature_loss is not None and self.feature_loss.adapts:
-            maps = (looks.maps[len(first) :] for looks in (self._teacher_taps, self._student_taps))
-            self._adapters = taps.adapters(*maps, seed=self.seed, dtype=self.dtype_policy)
-        layers = []
-        if self.discriminator_feature_loss is not None:
-            layers = self.discriminator_feature_loss.layers
-            layers = layers or taps.activations(self.teacher_discriminator)
-            if not layers:
-                raise ValueError(
-                    "Received a discriminator_feature_loss and a teacher_discriminator in which "
-                    "Keras knows no activation. Name the layers to compare: "
-                    "DiscriminatorFeatureLoss(layers=[...])."
-                )
-        self._judge_taps = taps.Taps(self.teacher_discriminator, layers, "teacher_discriminator")
-        self._judge = Adversary(self._judge_taps.model, self.adversarial_loss)
-
     @property
     def generator_networks(self):
         """The student, its adapters and, online, the teacher."""
@@ -248,40 +234,26 @@ class DistillingGAN(AdversarialModel):
             fed = self.student if taps.is_functional(self.student) else self.teacher
             batch["noise"] = noise.drawn_for(batch["x"], fed, self._noise)
         if not self.online:
-            teacher = self._look(self._teacher_taps, batch, training=False)
-            teacher.update(self._judgement(batch, teacher["image"]))
-            batch["teacher"] = {name: ops.stop_gradient(v) for name, v in teacher.items()}
+            teacher = self._soft.of_teacher(batch, training=False)
+            batch["teacher"] = self._stopped(batch, teacher)
         return batch
 
-    def _look(self, looks, batch, training):
-        """A generator's image, embedding and maps."""
-        image, maps = looks(self._task.fed(batch), training=training)
-        seen = {"image": image}
-        seen["embedding"] = taps.embedding_of(image, maps.pop(0) if self._embeds else None)
-        return {**seen, **{f"map_{index}": value for index, value in enumerate(maps)}}
-
-    def _judgement(self, batch, image):
-        """What the teacher's discriminator says and sees of an image, as far as it is asked."""
-        loss = self.distillation_loss
-        asked = isinstance(loss, DistillationLoss) and loss.soft_label > 0
-        if self.teacher_discriminator is None or not (asked or self._judge_taps.maps):
-            return {}
-        given = self._given(self._judge, batch, image)
-        logits, maps = self._judge_taps.split(self._judge.logits(image, given))
-        seen = {f"judge_map_{index}": value for index, value in enumerate(maps)}
-        return {**seen, "logits": logits} if asked else seen
+    def _stopped(self, batch, teacher):
+        """What a teacher made, and what its discriminator makes of that, without gradient."""
+        known = {**teacher, **self._soft.judged(batch, teacher["image"])}
+        return {name: ops.stop_gradient(value) for name, value in known.items()}
 
     def _given(self, adversary, batch, image):
         return self._task.given(batch, image, adversary.model.input_shape[-1])
 
     def synthesize(self, batch, training):
         """Returns what the student, and online the teacher, make of the batch."""
-        seen = self._look(self._student_taps, batch, training)
+        seen = self._soft.of_student(batch, training)
         if self._task.draws_noise:
             noise.check_images(batch["x"], seen["image"])
         if self.online:
-            teacher = self._look(self._teacher_taps, batch, training)
-            seen.update({f"teacher_{name}": value for name, value in teacher.items()})
+            teacher = self._soft.of_teacher(batch, training)
+            seen.update({ONLINE + name: value for name, value in teacher.items()})
         return seen
 
     def discriminator_terms(self, batch, images):
@@ -289,7 +261,7 @@ class DistillingGAN(AdversarialModel):
         terms = {"discriminator": self._adversary_loss(self._adversary, batch, images["image"])}
         if self.online:
             terms["teacher_discriminator"] = self._adversary_loss(
-                self._teacher_adversary, batch, images["teacher_image"]
+                self._teacher_adversary, batch, images[ONLINE + "image"]
             )
         return terms
 
@@ -299,8 +271,12 @@ class DistillingGAN(AdversarialModel):
 
     def generator_terms(self, batch, images):
         """Eq. 7, the relations, and eq. 8; online also the teacher's own."""
-        teacher, image = self._known(batch, images), images["image"]
-        terms = {f"soft_{k}": self.alpha * v for k, v in self._soft(batch, teacher, images).items()}
+        teacher, image = batch.get("teacher"), images["image"]
+        if self.online:
+            seen = {k.removeprefix(ONLINE): v for k, v in images.items() if k.startswith(ONLINE)}
+            teacher = self._stopped(batch, seen)
+        soft = self._soft.terms(batch, teacher, images)
+        terms = {f"soft_{name}": self.alpha * value for name, value in soft.items()}
         hard = self._hard(self._adversary, batch, image)
         terms.update({name: self.beta * value for name, value in hard.items()})
         relation = self.relation_loss.call(
@@ -308,39 +284,8 @@ class DistillingGAN(AdversarialModel):
         )
         terms["relation"] = self.gamma * ops.mean(relation)
         if self.online:
-            own = self._hard(self._teacher_adversary, batch, images["teacher_image"])
-            terms.update({f"teacher_{name}": value for name, value in own.items()})
-        return terms
-
-    def _known(self, batch, images):
-        """What the teacher knows of the batch, without gradient."""
-        if not self.online:
-            return batch["teacher"]
-        teacher = {
-            name.removeprefix("teacher_"): ops.stop_gradient(value)
-            for name, value in images.items()
-            if name.startswith("teacher_")
-        }
-        judged = self._judgement(batch, teacher["image"])
-        return {**teacher, **{name: ops.stop_gradient(value) for name, value in judged.items()}}
-
-    def _soft(self, batch, teacher, images):
-        """The terms of L_soft: of the images, of the generators' maps, of the discriminator's."""
-        image = images["image"]
-        taps.check_same_shape(teacher["image"], image)
-        student = {**images, **self._judgement(batch, image)}
-        logits = (teacher["logits"], student["logits"]) if "logits" in teacher else ()
-        terms = content_terms(self.distillation_loss, teacher["image"], image, *logits)
-        if self.feature_loss is not None:
-            maps = _listed(student, "map_")
-            maps = maps if self._adapters is None else self._adapters(maps)
-            pairs = zip(_listed(teacher, "map_"), keras.tree.flatten(maps), strict=True)
-            terms["features"] = sum(ops.mean(self.feature_loss.call(*pair)) for pair in pairs)
-        if self.discriminator_feature_loss is not None:
-            pairs = zip(_listed(teacher, "judge_map_"), _listed(student, "judge_map_"), strict=True)
-            terms["discriminator_features"] = sum(
-                ops.mean(self.discriminator_feature_loss.call(*pair)) for pair in pairs
-            )
+            own = self._hard(self._teacher_adversary, batch, images[ONLINE + "image"])
+            terms.update({ONLINE + name: value for name, value in own.items()})
         return terms
 
     def _hard(self, adversary, batch, image):
@@ -360,9 +305,3 @@ class DistillingGAN(AdversarialModel):
         image = images["image"]
         given = self._given(self._adversary, batch, image)
         return self._adversary.judged(self._task.real(batch), image, given)
-
-
-def _listed(seen, prefix):
-    """Values of numbered names, in order."""
-    count = sum(name.startswith(prefix) for name in seen)
-    return [seen[f"{prefix}{index}"] for index in range(count)]
