@@ -6,7 +6,7 @@ from keras import ops
 from medgan.losses.fusion_loss import FusionLoss, check_weights
 from medgan.ops.filters import grey, image_mean, pair
 
-DETAILS = ("laplacian", "variation")
+DETAILS = ("laplacian", "variation", "contrast")
 
 
 @keras.saving.register_keras_serializable(package="medgan")
@@ -17,9 +17,11 @@ class IntensityDetailLoss(FusionLoss):
 
         intensity  intensity * mean (F - a)^2
         detail     detail * mean (L F - L b)^2                    "laplacian", FusionGAN
-                   detail * mean (|dx (F - b)| + |dy (F - b)|)    "variation", DDcGAN
+                   detail * mean (|dx (F - b)| + |dy (F - b)|)    "variation", DDcGAN's paper
+                   detail * mean |c (F - b)|                      "contrast", DDcGAN's code
 
-    L is the Laplacian of four neighbours, dx and dy are differences of neighbours; borders are cut.
+    L is the Laplacian of four neighbours, dx and dy are differences of neighbours, c is the mean of
+    eight neighbours minus the pixel; borders are cut.
     For CT and MR the intensity is that of CT, the detail that of MR. The default is FusionGAN's:
     100 times both, 5 times the detail again.
 
@@ -27,7 +29,7 @@ class IntensityDetailLoss(FusionLoss):
         intensity: weight of the intensity.
         detail: weight of the detail.
         intensity_source: which source gives the intensity, 0 or 1; the other gives the detail.
-        kind: what detail is, `"laplacian"` or `"variation"`.
+        kind: what detail is, `"laplacian"`, `"variation"` or `"contrast"`.
 
     Raises:
         ValueError: if a weight is negative, or there is no such source or kind.
@@ -40,9 +42,10 @@ class IntensityDetailLoss(FusionLoss):
         25.0
 
     Reference:
-        Ma et al., FusionGAN, 2019 (100 and 5 in the authors' code, 8 for 5 in the paper); Ma et
-        al., DDcGAN, 2020, whose norms are sums over the pixels: on crops of 84 x 84 and with a
-        factor of 0.6, as for infrared, they are `intensity=264.6, detail=5080.3`.
+        Ma et al., FusionGAN, 2019 (100 and 5 in the authors' code, 8 for 5 in the paper), on images
+        in [-1, 1]: beside the adversarial loss both terms weigh a quarter here. Ma et al., DDcGAN,
+        2020, whose norms are sums over the pixels: on crops of 84 x 84 and with a factor of 0.6, as
+        for infrared, they are `intensity=264.6, detail=5080.3`.
     """
 
     def __init__(
@@ -71,10 +74,10 @@ class IntensityDetailLoss(FusionLoss):
         fused = grey(fused)
         intensity = fused - sources[self.intensity_source]
         detail = fused - sources[1 - self.intensity_source]
-        measure = _laplacian if self.kind == "laplacian" else _variation
+        measure = {"laplacian": _laplacian, "variation": _variation, "contrast": _contrast}
         return {
             "intensity": self.intensity * image_mean(ops.square(intensity)),
-            "detail": self.detail * measure(detail),
+            "detail": self.detail * measure[self.kind](detail),
         }
 
     def get_config(self):
@@ -101,3 +104,10 @@ def _variation(image):
     right = ops.abs(image[:, :-1, 1:] - image[:, :-1, :-1])
     down = ops.abs(image[:, 1:, :-1] - image[:, :-1, :-1])
     return image_mean(right + down)
+
+
+def _contrast(image):
+    """Mean over pixels of the absolute difference from the mean of the eight neighbours."""
+    columns = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
+    squares = columns[:, :, :-2] + columns[:, :, 1:-1] + columns[:, :, 2:]
+    return image_mean(ops.abs(squares - 9 * image[:, 1:-1, 1:-1]) / 8)

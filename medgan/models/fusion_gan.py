@@ -23,8 +23,9 @@ class FusionGAN(AdversarialModel):
 
         FusionGAN  one judge of the source with the details, `judged_source=1`;
                    `LeastSquaresLoss(0.95, 0.15)`, `adversarial_weight=1`, `discriminator_steps=2`
-        DDcGAN     one judge per source; `NonSaturatingLoss()` and `adversarial_weight=2`, for the
-                   adversarial loss is a mean over both judges here and a sum there
+        DDcGAN     one judge per source; the loss of kind `"contrast"`, `NonSaturatingLoss()` and
+                   `adversarial_weight=2`, for the adversarial loss is a mean over both judges here
+                   and a sum there
 
     FusionGAN draws its labels from [0.7, 1.2] and [0, 0.3]; their means have the same expected
     gradient. DDcGAN repeats either player's step while it lags; here `discriminator_steps` are

@@ -53,6 +53,8 @@ def fitted(subject, policy, seed, epochs, directory):
     [
         (TRAINERS[0], "mixed_float16"),  # everything of float32, and two loss scales
         (TRAINERS[-1], "float32"),
+        # A pool of images, which exchanges some after the checkpoint.
+        *[(subject, "float32") for subject in TRAINERS if subject.name == "CycleGAN"],
         (TRAINERS[-1], "mixed_bfloat16"),
         *[(trainer, "float32") for trainer in TRAINERS if trainer.name == "WGANGP"],  # draws
     ],

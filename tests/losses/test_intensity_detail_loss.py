@@ -44,12 +44,23 @@ def test_variation_is_the_mean_absolute_difference_of_neighbours_and_sources_may
     assert_allclose(terms["intensity"], intensity, rtol=1e-5)
 
 
+def test_contrast_is_the_mean_of_eight_neighbours_minus_the_pixel():
+    terms = IntensityDetailLoss(detail=3.0, kind="contrast").terms(SOURCES, FUSED)
+    kernel = np.array([[1, 1, 1], [1, -8, 1], [1, 1, 1]]) / 8
+
+    def contrast(sources, fused):
+        difference = ndimage.convolve(fused - sources[..., 1], kernel)[1:-1, 1:-1]
+        return 3 * np.mean(np.abs(difference))
+
+    assert_allclose(terms["detail"], of_images(contrast), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"intensity": -1.0}, "intensity=-1.0, expected a weight of 0 or more"),
         ({"intensity_source": 2}, "intensity_source=2, expected 0 or 1"),
-        ({"kind": "sobel"}, "kind='sobel', expected one of laplacian, variation"),
+        ({"kind": "sobel"}, "kind='sobel', expected one of laplacian, variation, contrast"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(arguments, message):
