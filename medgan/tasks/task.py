@@ -163,10 +163,10 @@ def _middles(batches, size):
     """The middles of images, all of one size."""
     import tensorflow as tf
 
+    height, width = size
+
     def middle(images):
-        top, left = (
-            (tf.shape(images)[axis] - side) // 2 for axis, side in zip((1, 2), size, strict=True)
-        )
+        top, left = (tf.shape(images)[1] - height) // 2, (tf.shape(images)[2] - width) // 2
         images = images[:, top : top + height, left : left + width]
         return tf.ensure_shape(images, (None, height, width, None))
 
