@@ -7,6 +7,8 @@ from medgan.layers.divisible_sides import DivisibleSides
 from medgan.layers.fusion_heads import Blend, MaximumResidual
 from medgan.layers.image_pool import ImagePool
 from medgan.layers.instance_normalization import InstanceNormalization
+from medgan.layers.leading_crop import LeadingCrop2D
+from medgan.layers.narrow_convolution import NarrowConv2D
 from medgan.layers.reflection_padding import ReflectionPadding2D
 from medgan.layers.scaled_noise import ScaledNoise
 from medgan.layers.spectral_normalization import SpectralNormalization
@@ -19,7 +21,9 @@ __all__ = [
     "DivisibleSides",
     "ImagePool",
     "InstanceNormalization",
+    "LeadingCrop2D",
     "MaximumResidual",
+    "NarrowConv2D",
     "ReflectionPadding2D",
     "ScaledNoise",
     "SpectralNormalization",

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from medgan.layers import on_cpu
+
 
 @keras.saving.register_keras_serializable(package="medgan")
 class ReflectionPadding2D(keras.layers.Layer):
@@ -25,8 +27,10 @@ class ReflectionPadding2D(keras.layers.Layer):
             raise ValueError(f"Received padding={padding}, expected 0 or more.")
         self.padding = padding
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         """Pads `(batch, height, width, channels)`."""
+        if training and self.padding and on_cpu.pays():
+            return on_cpu.reflected(inputs, self.padding)
         return self._padded(self._padded(inputs, 1), 2)
 
     def _padded(self, images, axis):

@@ -12,6 +12,8 @@ import numpy as np
 from medgan.layers import (
     DepthToSpace,
     InstanceNormalization,
+    LeadingCrop2D,
+    NarrowConv2D,
     ReflectionPadding2D,
     SpectralNormalization,
 )
@@ -107,8 +109,10 @@ class Blocks:
     ):
         """A convolution behind `padded`."""
         features = padded(features, size, label, padding)
+        narrow = size > 4 and channels <= 4 and strides == 1  # an image at the end
+        layer = NarrowConv2D if narrow else keras.layers.Conv2D
         return self._linear(
-            keras.layers.Conv2D(
+            layer(
                 channels,
                 size,
                 strides=strides,
@@ -174,7 +178,7 @@ class Blocks:
         )(features)
         if not odd:
             return features
-        return keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{label}_cropped")(features)
+        return LeadingCrop2D(1, name=f"{label}_cropped")(features)
 
     def normalized(self, features, label):
         """Normalised maps; the features themselves where kernels are, or nothing is."""

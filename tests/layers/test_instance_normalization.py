@@ -1,8 +1,10 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from medgan import precision
 from medgan.layers import InstanceNormalization
@@ -19,11 +21,15 @@ def normalised(maps, epsilon=1e-5):
     return (maps - mean) / np.sqrt(maps.var(axis=(1, 2), keepdims=True) + epsilon)
 
 
-def gradient(layer, maps, slopes):
+# On a CPU training goes another way to the same result.
+training_or_not = pytest.mark.parametrize("training", [False, True])
+
+
+def gradient(layer, maps, slopes, training):
     maps = tf.constant(maps)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        total = tf.reduce_sum(layer(maps) * slopes)
+        total = tf.reduce_sum(layer(maps, training=training) * slopes)
     return tape.gradient(total, maps)
 
 
@@ -40,26 +46,27 @@ def gradient_by_hand(maps, slopes, epsilon=1e-5):
     return (slopes - mean(slopes)) / root + through_root
 
 
+@training_or_not
 @pytest.mark.parametrize("epsilon", [1e-5, 0.5])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_result_is_the_formula_of_each_image_and_channel(batch, epsilon):
+def test_result_is_the_formula_of_each_image_and_channel(batch, epsilon, training):
     maps = MAPS[:batch]
-    assert_allclose(InstanceNormalization(epsilon)(maps), normalised(maps, epsilon), atol=2e-6)
-
-
-def test_training_changes_nothing():
-    layer = InstanceNormalization()
-    assert_array_equal(layer(MAPS, training=True), layer(MAPS, training=False))
+    layer = InstanceNormalization(epsilon)
+    assert_allclose(layer(maps, training=training), normalised(maps, epsilon), atol=2e-6)
     assert layer.weights == []
 
 
+@training_or_not
 @pytest.mark.parametrize("epsilon", [1e-5, 0.5])
-def test_gradient_is_the_one_by_hand(epsilon):
-    actual = gradient(InstanceNormalization(epsilon), MAPS, SLOPES)
-    assert_allclose(actual, gradient_by_hand(MAPS, SLOPES, epsilon), atol=2e-6)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_gradient_is_the_one_by_hand(batch, epsilon, training):
+    maps, slopes = MAPS[:batch], SLOPES[:batch]
+    actual = gradient(InstanceNormalization(epsilon), maps, slopes, training)
+    assert_allclose(actual, gradient_by_hand(maps, slopes, epsilon), atol=2e-6)
 
 
-def test_second_gradient_is_that_of_plain_operations():
+@training_or_not
+def test_second_gradient_is_that_of_plain_operations(training):
     """A gradient penalty differentiates the gradient."""
 
     def second(function):
@@ -77,7 +84,7 @@ def test_second_gradient_is_that_of_plain_operations():
         mean, variance = tf.nn.moments(maps, (1, 2), keepdims=True)
         return (maps - mean) / tf.sqrt(variance + 1e-5)
 
-    layer = InstanceNormalization()
+    layer = functools.partial(InstanceNormalization(), training=training)
     expected = second(plain)
     scale = np.abs(expected).max()
     assert_allclose(second(layer), expected, atol=1e-5 * scale)
@@ -98,36 +105,43 @@ def test_offset_and_factor_are_learned_per_channel():
     assert_allclose(slopes[1], SLOPES.sum(axis=(0, 1, 2)), rtol=1e-4)
 
 
-def test_statistics_do_not_overflow_in_half_precision():
+@training_or_not
+def test_statistics_do_not_overflow_in_half_precision(training):
     maps = (1e4 * (1 + GENERATOR.integers(0, 2, size=(2, 64, 64, 2)))).astype("float16")
     with precision.policy("mixed_float16"):
         layer = InstanceNormalization()
-    result = layer(maps)
+    result = layer(maps, training=training)
     assert result.dtype == "float16"
     assert_allclose(tf.cast(result, "float32"), normalised(maps), atol=2e-3)
-    slopes = gradient(layer, maps, np.ones_like(maps))
+    slopes = gradient(layer, maps, np.ones_like(maps), training)
     assert np.isfinite(tf.cast(slopes, "float32")).all()
 
 
-def test_variance_of_a_bright_flat_map_is_not_cancelled():
-    maps = (1e3 + GENERATOR.uniform(size=(1, 32, 32, 2))).astype("float32")
-    assert_allclose(InstanceNormalization()(maps), normalised(maps), atol=2e-3)
+@training_or_not
+def test_variance_of_a_bright_flat_map_is_not_cancelled(training):
+    maps = (1e3 + GENERATOR.uniform(size=(2, 32, 32, 2))).astype("float32")
+    layer = InstanceNormalization()
+    assert_allclose(layer(maps, training=training), normalised(maps), atol=2e-3)
 
 
-def test_a_constant_map_becomes_zero():
+@training_or_not
+def test_a_constant_map_becomes_zero(training):
     maps = np.full((2, 4, 4, 1), 0.7, "float32")
     layer = InstanceNormalization()
-    assert_allclose(layer(maps), np.zeros_like(maps), atol=1e-4)
-    assert np.isfinite(gradient(layer, maps, np.ones_like(maps))).all()
+    assert_allclose(layer(maps, training=training), np.zeros_like(maps), atol=1e-4)
+    assert np.isfinite(gradient(layer, maps, np.ones_like(maps), training)).all()
 
 
-def test_one_graph_takes_any_size_and_batch():
+@training_or_not
+def test_one_graph_takes_any_size_and_batch(training):
     layer = InstanceNormalization()
     image = keras.Input((None, None, 4))
     model = keras.Model(image, layer(image))
     assert model.output_shape == (None, None, None, 4)
+    signature = [tf.TensorSpec((None, None, None, 4))]
+    graph = tf.function(lambda maps: model(maps, training=training), input_signature=signature)
     for maps in (MAPS, MAPS[:1, :3], MAPS[:2, :, :2]):
-        assert_allclose(model.predict(maps, verbose=0), normalised(maps), atol=2e-6)
+        assert_allclose(graph(maps), normalised(maps), atol=2e-6)
 
 
 def test_settings_survive_serialisation():
