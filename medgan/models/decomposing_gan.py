@@ -53,16 +53,15 @@ class DecomposingGAN(AdversarialModel):
         >>> from medgan.models import DecomposingGAN
         >>> from medgan.networks import dense_fusion_generator, modality_discriminator
         >>> model = DecomposingGAN(
-        ...     dense_fusion_generator(width=2),
-        ...     dense_fusion_generator(width=2, head="tanh", sources=1),
-        ...     dense_fusion_generator(width=2, head="tanh", sources=1),
+        ...     dense_fusion_generator(width=2, dense_layers=1),
+        ...     dense_fusion_generator(width=2, dense_layers=1, head="tanh", sources=1),
+        ...     dense_fusion_generator(width=2, dense_layers=1, head="tanh", sources=1),
         ...     modality_discriminator(width=2),
         ...     synthesized_weight=30.0,
         ... )
-        >>> model.compile("adam", "adam")
+        >>> model.compile("adam", "adam", run_eagerly=True)
         >>> x = np.random.default_rng(0).uniform(size=(2, 24, 24, 2)).astype("float32")
-        >>> history = model.fit(x, batch_size=2, epochs=1, verbose=0)
-        >>> sorted(history.history)
+        >>> sorted(model.train_on_batch(x, return_dict=True))
         ['adversarial', 'cycle', 'discriminator', 'loss', 'synthesized']
 
     Reference:
