@@ -11,6 +11,7 @@ _SUBPACKAGES = (
     "addons",
     "callbacks",
     "classical",
+    "comparison",
     "data",
     "devices",
     "errors",

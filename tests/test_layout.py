@@ -78,6 +78,7 @@ ARROWS = {
         "models",
         "networks",
         "recipe",
+        "recipe_data",
         "report",
         "resume",
         "run",

@@ -181,6 +181,9 @@ class CellTraining:
         Returns:
             Seconds until the first step is done, and of the second step.
         """
+        self._trainer = self._method = None
+        keras.backend.clear_session()
+        gc.collect()
         start = time.monotonic()
         trainer, _ = build_trainer(self.plan, cell, None)
         batches = iter(self.batches(cell))

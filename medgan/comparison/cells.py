@@ -10,14 +10,13 @@ import types
 import numpy as np
 
 from medgan.comparison.folds import fold_splits
-from medgan.data import Pairs, paired_folders, phantoms, training_batches
+from medgan.data import Pairs, training_batches
 from medgan.errors import DataError, MedganError, RecipeError
 from medgan.metrics import FUSION_SCORES
-from medgan.recipe.building import check_keys, find, signature
+from medgan.recipe_data import PIPELINE_KEYS, load_data
 from medgan.resume import differences, digest, fingerprint
 from medgan.run import write_atomically, write_json
 
-PIPELINE_KEYS = ("crop", "flips", "rotations", "minimum_foreground")
 SCORES = {key: score for key, score in FUSION_SCORES.items() if score.main}
 """What every cell is scored by: always together, for each of them can be gamed."""
 DONE, DIVERGED = "done", "diverged"
@@ -61,7 +60,7 @@ class Plan:
 
     def __init__(self, protocol):
         self.protocol = protocol
-        self.pairs = load_pairs(protocol)
+        self.pairs, _ = load_data(protocol)
         table = protocol["data"]
         shares = {key: table[key] for key in ("validation_patients", "seed") if key in table}
         self.splits = fold_splits(self.pairs, protocol.folds, **shares)
@@ -148,28 +147,6 @@ def _changes(old, new):
     nothing = Pairs((), (), ())
     sides = [fingerprint(types.SimpleNamespace(tables=side), nothing, "") for side in (old, new)]
     return differences(*sides)
-
-
-def load_pairs(protocol):
-    """Reads the pairs that `[data]` names.
-
-    Raises:
-        RecipeError: for an unknown key.
-        DataError: for anything wrong with the images.
-    """
-    table = protocol["data"]
-    source = find(table.get("type"), "[data]")
-    known = signature(source)
-    others = {**signature(phantoms), **signature(paired_folders)}
-    pipeline = signature(training_batches)
-    others.update({key: pipeline[key] for key in PIPELINE_KEYS})
-    check_keys(table, {**others, "seed": 0, **known}, "[data]", extra=("validation_patients",))
-    if "root" in known and not table.get("root"):
-        raise DataError(
-            f"data.root is empty, expected the folder of the {table['type']}. "
-            "Set it: --set data.root=DIR."
-        )
-    return source(**{key: value for key, value in table.items() if key in known})
 
 
 def read_result(cell, output):

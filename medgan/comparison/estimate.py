@@ -1,10 +1,14 @@
 """How long a comparison will take, from two steps of every kind of training."""
 
+import json
+
 from medgan.comparison.cells import Cell
 
 # Of a cell beyond its steps: building, loading, saving, and scoring an image of 256x256.
 SECONDS_PER_CELL = 2.0
 SECONDS_PER_IMAGE = 0.06
+# Terms of these weights are computed even where they are zero, and cost the same.
+WEIGHTS = ("alpha", "beta", "gamma", "adversarial_weight")
 # Of a process: loading TensorFlow and the data; and of the page at the end.
 SECONDS_PER_PROCESS = 12.0
 SECONDS_OF_REPORT = 15.0
@@ -26,17 +30,14 @@ def kinds(plan):
 
 
 def _kind(protocol, method):
-    """What the time of a step depends on; weights of losses do not count, but for those of none."""
+    """What the time of a step depends on."""
     table = protocol.methods[method]
-    numbers = sorted(
-        (key, bool(value) if isinstance(value, float) else value)
-        for key, value in table.items()
-        if isinstance(value, int | float) and key != "budget"
-    )
-    teacher = table.get("teacher")
-    taught = protocol.methods[teacher]["network"] if teacher else None
-    parts = sorted(table.get("networks", {}).items())
-    return repr((table["type"], table["network"], parts, taught, table.get("task"), numbers))
+    free = {"title", "group", "budget", "teacher", "discriminator_from_teacher", *WEIGHTS}
+    kept = {key: value for key, value in table.items() if key not in free}
+    kept = {key: value for key, value in kept.items() if not key.endswith("_loss")}
+    if table.get("teacher"):
+        kept["taught_by"] = protocol.methods[table["teacher"]]["network"]
+    return json.dumps(kept, sort_keys=True)
 
 
 def estimate(plan, measured, jobs):

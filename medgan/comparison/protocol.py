@@ -43,6 +43,8 @@ METHOD_KEYS = {
     "content": bool,
     "budget": int,
 }
+# What other recipes say in [data].
+FOREIGN_DATA_KEYS = {"task", "source", "test_patients"}
 LARGEST_SEED = 2**31 - 1
 
 
@@ -200,6 +202,8 @@ def _check_protocol(tables):
         raise RecipeError(f"[run] seed: received {seed!r}, expected 0 to {LARGEST_SEED}.")
     for key in run.keys() - {"name", "seed"}:
         raise RecipeError(f"[run] has an unknown key {key!r}. {near(key, ('name', 'seed'))}")
+    for key in FOREIGN_DATA_KEYS & tables["data"].keys():
+        raise RecipeError(f"[data] {key}: a comparison has folds and methods for that. Remove it.")
     _check_keys(protocol, PROTOCOL_KEYS, "[protocol]")
     for key in PROTOCOL_KEYS.keys() - {"augmentation"} - protocol.keys():
         raise RecipeError(f"[protocol] has no key {key!r}, expected one.")

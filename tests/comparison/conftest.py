@@ -19,7 +19,7 @@ root = ""
 [protocol]
 seeds = 1
 folds = 3
-steps = 2
+steps = 1
 batch_size = 2
 rules = ["maximum"]
 reference = "student"
@@ -80,7 +80,7 @@ content = false
 budget = 2
 
 [quick]
-protocol.steps = 1
+protocol.batch_size = 1
 
 [when.paired_folders]
 protocol.folds = 2

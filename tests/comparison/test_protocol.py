@@ -5,10 +5,10 @@ from medgan.errors import RecipeError
 
 
 def test_quick_comes_before_set_and_numbers_come_last(recipe):
-    assert read_protocol(recipe)["protocol"]["steps"] == 2
-    assert read_protocol(recipe, quick=True)["protocol"]["steps"] == 1
-    changed = read_protocol(recipe, ["protocol.steps=7", "protocol.folds=2"], True, 4, 3)
-    assert changed["protocol"]["steps"] == 7
+    assert read_protocol(recipe)["protocol"]["batch_size"] == 2
+    assert read_protocol(recipe, quick=True)["protocol"]["batch_size"] == 1
+    changed = read_protocol(recipe, ["protocol.batch_size=7", "protocol.folds=2"], True, 4, 3)
+    assert changed["protocol"]["batch_size"] == 7
     assert changed.folds == 3
     assert changed.seeds == [3, 4, 5, 6]
 
@@ -19,8 +19,8 @@ def test_other_data_change_what_the_recipe_says_for_them(recipe):
 
 def test_one_key_of_a_method_can_be_set(recipe):
     protocol = read_protocol(recipe, ["methods.bare.budget=3"])
-    assert protocol.steps("bare") == 6
-    assert protocol.steps("alone") == 2
+    assert protocol.steps("bare") == 3
+    assert protocol.steps("alone") == 1
 
 
 def test_chosen_methods_bring_their_teachers(recipe):
@@ -57,6 +57,7 @@ def test_mistakes_are_said_with_what_was_expected(recipe, changes, words):
         ("batch_size = 2\n", "", "[protocol] has no key 'batch_size'"),
         ("budget = 2", "budget = 1.5", "budget: received 1.5, expected a whole number"),
         ('rules = ["maximum"]', 'rules = ["teacher"]', "'teacher' is also one of"),
+        ("count = 6", "count = 6\ntest_patients = 0.2", "[data] test_patients"),
         ('group = "ablation"', "group = 3", "group: received 3, expected a text"),
     ],
 )
@@ -72,7 +73,7 @@ def test_mistakes_in_the_file_are_said(recipe, tmp_path, old, new, words):
 
 def test_quick_needs_its_table(recipe, tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(recipe.read_text().replace("[quick]\nprotocol.steps = 1", ""))
+    path.write_text(recipe.read_text().replace("[quick]\nprotocol.batch_size = 1", ""))
     with pytest.raises(RecipeError, match=r"no table \[quick\]"):
         read_protocol(path, quick=True)
 
