@@ -1,6 +1,5 @@
 """One cell: a method's networks trained on one fold, and scored on the patients held out."""
 
-import gc
 import time
 
 import keras
@@ -125,8 +124,7 @@ class CellTraining:
         same = self._method == cell.method
         if not same:
             self._trainer = self._network = self._fuse = None
-            keras.backend.clear_session()
-            gc.collect()
+            keras.backend.clear_session()  # collects garbage as well
         keras.utils.set_random_seed(cell.seed)
         trainer, network = build_trainer(self.plan, cell, self.output)
         if same:
@@ -183,7 +181,6 @@ class CellTraining:
         """
         self._trainer = self._method = None
         keras.backend.clear_session()
-        gc.collect()
         start = time.monotonic()
         trainer, _ = build_trainer(self.plan, cell, None)
         batches = iter(self.batches(cell))

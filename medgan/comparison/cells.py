@@ -134,7 +134,7 @@ class Plan:
             if result is None:
                 missing.append(cell)
             elif digest(result["settings"]) != digest(settings[cell.method]):
-                said = _changes(result["settings"], settings[cell.method])
+                said = changes(result["settings"], settings[cell.method])
                 raise RecipeError(
                     f"{cell.folder(output)} was made by another protocol: {'; '.join(said)}. "
                     "Undo that, choose another --output, or remove this method's folder."
@@ -142,7 +142,7 @@ class Plan:
         return missing
 
 
-def _changes(old, new):
+def changes(old, new):
     """In words, what differs between the settings of a method."""
     nothing = Pairs((), (), ())
     sides = [fingerprint(types.SimpleNamespace(tables=side), nothing, "") for side in (old, new)]

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from medgan.comparison import Cell, NoContentLoss
+from medgan.comparison import Cell, NoContentLoss, read_protocol
 from medgan.comparison.cell_training import CellTraining, build_trainer, pictured
-from medgan.comparison.cells import SCORES, read_result, write_result
+from medgan.comparison.cells import SCORES, changes, read_result, write_result
 from medgan.comparison.folder import check_methods, open_folder
 from medgan.comparison.results import Results
 from medgan.comparison.summing_up import Summary
 from medgan.errors import RecipeError
 from medgan.metrics import score_images
-from medgan.recipe.building import build
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -171,9 +170,7 @@ def test_another_method_is_refused_where_its_cells_are(plan_of, finished, change
     with pytest.raises(RecipeError, match="made by another protocol") as error:
         other.missing(finished)
     settings = read_result(Cell(method, 3, 0), finished)["settings"]
-    from medgan.comparison.cells import _changes
-
-    assert any(words in said for said in _changes(settings, other.settings(method)))
+    assert any(words in said for said in changes(settings, other.settings(method)))
     assert "Undo that" in str(error.value)
 
 
@@ -184,52 +181,50 @@ def test_a_folder_with_something_else_is_left_alone(plan, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_killed_and_continued_ends_with_the_table_of_an_uninterrupted_run(plan, finished, tmp_path):
-    output = tmp_path / "out"
+def test_killed_and_continued_ends_with_the_table_of_an_uninterrupted_run(plan_of, tmp_path):
+    plan = plan_of("protocol.folds=2", 'protocol.methods=["alone"]', 'protocol.reference=""')
+    whole, output = tmp_path / "whole", tmp_path / "killed"
+    open_folder(plan, whole)
+    run(plan, whole, plan.missing(whole))  # the second fold takes what the first has compiled
     open_folder(plan, output)
     missing = plan.missing(output)
-    run(plan, output, missing[:5])
-    half = missing[5]  # killed after its network was written and before its result
-    run(plan, output, [half])
-    (half.folder(output) / "result.json").unlink()
-    assert plan.missing(output) == missing[5:]
-    run(plan, output, plan.missing(output))
-    for folder in (finished, output):
-        Summary(plan, folder).write()
-    for name in ("table1.md", "scores.csv"):
-        whole, continued = ((folder / name).read_text() for folder in (finished, output))
-        if name == "table1.md":
-            assert "| the student |" in whole
-        assert continued == whole
+    run(plan, output, missing[:3])
+    (missing[2].folder(output) / "result.json").unlink()  # killed just before its last file
+    before = (missing[1].folder(output) / "result.json").stat().st_mtime_ns
+    assert plan.missing(output) == missing[2:]
+    run(plan, output, plan.missing(output)[::-1])
+    assert (missing[1].folder(output) / "result.json").stat().st_mtime_ns == before
+    assert Summary(plan, output).markdown() == Summary(plan, whole).markdown()
+    for cell in plan.cells:
+        scores = [(cell.folder(folder) / "scores.csv").read_text() for folder in (whole, output)]
+        assert scores[0] == scores[1]
 
 
 def test_a_diverged_cell_is_recorded_and_shown_and_its_student_with_it(plan, finished, tmp_path):
     output = tmp_path / "out"
     shutil.copytree(finished, output)
-    for cell in plan.cells:
-        if cell.method in ("teacher", "student"):
-            shutil.rmtree(cell.folder(output))
-    original = CellTraining(plan, output)
-    trainer_of = build_trainer
+    teacher, student = Cell("teacher", 3, 0), Cell("student", 3, 0)
+    for cell in (teacher, student):
+        shutil.rmtree(cell.folder(output))
 
     def with_poison(*arguments):
-        trainer, network = trainer_of(*arguments)
-        weights = network.get_weights()
-        network.set_weights([np.full_like(weight, np.nan) for weight in weights])
+        trainer, network = build_trainer(*arguments)
+        network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
         return trainer, network
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("medgan.comparison.cell_training.build_trainer", with_poison)
-        result = original.run(Cell("teacher", 3, 0))
+        result = CellTraining(plan, output).run(teacher)
     assert result["status"] == "diverged" and "step" in result["reason"]
-    run(plan, output, plan.missing(output))
-    assert read_result(Cell("student", 3, 0), output)["reason"] == "its teacher diverged"
-    assert read_result(Cell("student", 3, 1), output)["status"] == "done"
-    text = Summary(plan, output).markdown()
+    assert plan.missing(output) == [student]
+    run(plan, output, [student])
+    assert read_result(student, output)["reason"] == "its teacher diverged"
+    summary = Summary(plan, output)
+    text = summary.markdown()
     assert "| the student (1 diverged) |" in text
     assert "- the student: seed 3, fold 1: its teacher diverged" in text
     assert "cannot be told, for trainings diverged" in text
-    payload = Summary(plan, output).to_dict()
+    payload = summary.to_dict()
     assert "the student" not in payload["evaluation"]["methods"]
     assert any("the student left out" in line for line in payload["evaluation"]["problems"])
 
@@ -284,20 +279,17 @@ def test_quick_says_that_nothing_can_be_concluded(plan_of, finished):
     assert "No conclusion may be drawn" in summary.verdict["sentence"]
 
 
-def test_mistakes_in_methods_are_said_before_anything_is_trained(plan_of):
+def test_mistakes_in_methods_are_said_before_anything_is_trained(recipe):
     for change, words in (
         ("methods.alone.type=FusionGun", "FusionGAN"),
         ('protocol.rules=["maximun"]', "maximum"),
-        ("networks.small.type=dense", "networks.small"),
     ):
-        plan = plan_of(change)
         with pytest.raises(RecipeError) as error:
-            check_methods(plan.protocol)
-            build(plan.protocol["networks"]["small"], "[networks.small]")
+            check_methods(read_protocol(recipe, [change]))
         assert words in str(error.value)
 
 
-def test_a_result_of_another_version_of_the_folder_is_read_back(tmp_path):
+def test_a_cell_is_finished_once_its_result_is_there(tmp_path):
     cell = Cell("alone", 1, 0)
     write_result(cell, tmp_path, {"status": "done"})
     assert read_result(cell, tmp_path) == {"status": "done"}

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from medgan.comparison.cell_training import CellTraining
 from medgan.comparison.cells import Cell, Plan
 from medgan.comparison.protocol import Protocol
+from medgan.errors import MedganError
 from medgan.tools.compare import main
 
 
@@ -29,6 +30,7 @@ class InProcess:
         if len(InProcess.asked) == InProcess.interrupt_after:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.5)  # until the main thread has seen it
+            raise MedganError("The process was ended.")
         return {"run": self.training.run, "measure": self.training.measure}[action](cell)
 
     def stop(self):
