@@ -1,7 +1,7 @@
 """`--set` texts that make each installed recipe run in seconds."""
 
 FEW = ["data.patients=3", "training.batch_size=2", "training.checkpoint_every=2"]
-FEW += ["training.validation_pairs=2"]
+FEW += ["training.validation_pairs=2", "divergence.symptoms=[]"]
 STEPS = {"trainer": ["trainer.steps=3"], "kgan": ["teacher.steps=3", "distillation.steps=3"]}
 IMAGES = [*FEW, "data.count=6", "data.image_size=32", "data.crop=32"]
 TRANSLATION = [
