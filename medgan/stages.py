@@ -275,11 +275,11 @@ def roles(table, where):
     """
     if "type" not in table:
         raise RecipeError(f"{where} has no key 'type', expected the name of a trainer.")
-    parameters = inspect.signature(find(table["type"], where)).parameters.values()
-    found = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    if not found:
+    trainer = find(table["type"], where)
+    if inspect.isclass(trainer) and not issubclass(trainer, models.AdversarialModel):
         raise RecipeError(f"{where} type: {table['type']} is no trainer of medgan.models.")
-    return found
+    parameters = inspect.signature(trainer).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def _alike(one, other):

@@ -58,3 +58,28 @@ def test_every_act_has_its_own_file(tmp_path):
     callback.on_train_end({})
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["step_000002.png", "step_000004.png"]
+
+
+class TwoWay(keras.Model):
+    """Adds a quarter, and knows a way back."""
+
+    def __init__(self):
+        super().__init__()
+        self.backward_generator = keras.layers.Lambda(lambda x: x - 0.5)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return inputs + 0.25
+
+
+def test_a_translation_shows_source_target_output_and_the_way_back(tmp_path):
+    image = np.full((2, 48, 48, 1), 0.5, "float32")
+    callback = ImageGrid(image, tmp_path, ("MR", "CT"), targets=image - 0.5)
+    model = TwoWay()
+    model.compile(optimizer="sgd")
+    callback.set_model(model)
+    callback.on_epoch_end(0, {})
+    (path,) = tmp_path.iterdir()
+    row = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    levels = [int(row[int(0.3 * len(row)), int((c + 0.5) / 4 * row.shape[1])]) for c in range(4)]
+    assert np.abs(np.subtract(levels, [128, 0, 191, 64])).max() <= 1

@@ -92,3 +92,26 @@ def test_wrong_numbers_of_images_are_refused():
     report = SynthesisReport(batches(), lambda network, count: shades(count - 1), brightness())
     with pytest.raises(ValueError, match=r"shape \(7, 4, 4, 1\) from generate\(model, 8\)"):
         report.on_epoch_end(0, {})
+
+
+def test_rivals_are_scored_once_and_the_model_beside_them():
+    asked = []
+
+    def training(count):
+        asked.append(count)
+        return shades(count)
+
+    report = SynthesisReport(
+        batches(), lambda m, count: m(shades(count)), brightness(), rivals={"training": training}
+    )
+    report.set_model(model())
+    report.on_train_begin()
+    report.on_epoch_end(0, {})
+    report.on_epoch_end(1, {})
+    assert asked == [8]
+    # The same images as the real ones; the model's are brighter by a quarter: 0.25^2.
+    assert report.scores["training"]["fid"] == pytest.approx(0, abs=1e-6)
+    assert_allclose(report.scores["model"]["fid"], 0.0625, rtol=1e-3)
+    resumed = SynthesisReport(batches(), None, brightness())
+    resumed.set_state(report.get_state())
+    assert set(resumed.scores) == {"model"}

@@ -153,3 +153,36 @@ def test_an_unknown_key_of_divergence_names_the_nearest(tmp_path):
     path = written(tmp_path, lambda text: text.replace("rollbacks = 3", "rollback = 3"))
     with pytest.raises(RecipeError, match=r"\[divergence\].*'rollback'.*Did you mean rollbacks"):
         read_recipe(path)
+
+
+def test_a_recipe_trains_one_trainer_or_distils(tmp_path):
+    text = (RECIPES / "pix2pix.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("[training]", "[teacher]\nsteps = 1\n[training]"))
+    with pytest.raises(RecipeError, match=r"has \[trainer\] beside \[teacher\]"):
+        read_recipe(str(path))
+    path.write_text(text.replace("[trainer", "[train"))
+    with pytest.raises(RecipeError, match=r"\[train\]. Did you mean.*trainer"):
+        read_recipe(str(path))
+    path.write_text(text[: text.index("[trainer]")] + text[text.index("[training]") :])
+    with pytest.raises(RecipeError, match="has nothing to train"):
+        read_recipe(str(path))
+
+
+def test_stages_are_named_by_the_recipe():
+    assert read_recipe("kgan").stages == ("teacher", "student", "student_without_teacher")
+    assert read_recipe("cyclegan").stages == ("generator",)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("data.task=translate", "'translate'. Did you mean translation"),
+        ("trainer.steps=0", "received 0, expected 1 or more"),
+        ("trainer.steps=1.5", "received 1.5, expected a whole number"),
+        ("networks.generator=3", "received 3, expected a table"),
+    ],
+)
+def test_wrong_assignments_to_a_trainer_are_refused(assignment, message):
+    with pytest.raises(RecipeError, match=message):
+        read_recipe("pix2pix", [assignment])

@@ -151,7 +151,7 @@ def test_evaluate_scores_a_run_of_each_task_as_it_was_scored(translated, made):
                 assert (found is None) is (value is None)
                 if value is not None:
                     assert_allclose(found, value, rtol=1e-4, atol=1e-6)
-        assert again["baseline"] == list(printed["scores"])[0]
+        assert again["baseline"] == next(iter(printed["scores"]))
         assert "<img" in (page / "report.html").read_text()
 
 
