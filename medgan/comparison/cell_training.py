@@ -265,12 +265,12 @@ def build_trainer(plan, cell, output):
     trainer = build({"type": table["type"], **arguments}, where, defaults, **given)
     if not isinstance(trainer, AdversarialModel):
         raise RecipeError(f"{where} type: {table['type']} is no trainer of medgan.models.")
-    trainer.compile(
-        **{
-            key: build(common[key], f"[protocol.{key}]", {"decay_steps": steps})
-            for key in ("optimizer", "discriminator_optimizer")
-        }
-    )
+    optimizers = {}
+    for key in ("optimizer", "discriminator_optimizer"):
+        whose = where if key in table else "[protocol]"
+        settings = table.get(key, common[key])
+        optimizers[key] = build(settings, f"{whose} {key}", {"decay_steps": steps})
+    trainer.compile(**optimizers)
     return trainer, given[main]
 
 
@@ -278,7 +278,7 @@ def _offset(part):
     """What is added to a cell's seed for a part, so that two parts do not start alike."""
     if part in ("generator", "student", "teacher"):
         return 0
-    return 1 + sum(part.encode())
+    return 1 + sum(part.removeprefix("teacher_").encode())
 
 
 def _teacher(plan, cell, known, output):

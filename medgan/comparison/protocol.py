@@ -42,6 +42,8 @@ METHOD_KEYS = {
     "discriminator_from_teacher": bool,
     "content": bool,
     "budget": int,
+    "optimizer": dict,
+    "discriminator_optimizer": dict,
 }
 # What other recipes say in [data].
 FOREIGN_DATA_KEYS = {"task", "source", "test_patients"}
