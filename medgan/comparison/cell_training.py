@@ -28,6 +28,7 @@ from medgan.run import write_json
 from medgan.training_state import variables_of
 
 LONGEST_EPOCH = 10
+POINTS = 20  # of a loss curve, at least
 PICTURES = 3
 
 
@@ -89,7 +90,8 @@ class CellTraining:
             "parameters": self._network.count_params(),
             "macs": countable_macs(self._network, size),
         }
-        epoch = next(n for n in range(min(LONGEST_EPOCH, steps), 0, -1) if steps % n == 0)
+        longest = min(LONGEST_EPOCH, max(1, steps // POINTS))
+        epoch = next(n for n in range(longest, 0, -1) if steps % n == 0)
         start = time.monotonic()
         try:
             history = trainer.fit(

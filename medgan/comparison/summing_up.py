@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from medgan.report import write_report
 from medgan.report.formatting import counted, escape
 from medgan.run import write_atomically, write_json
 
+TITLE_WIDTH = 22  # letters that fit above a picture
 SMOKE = (
     "This is the small version (--quick): a few dozen steps on small images, one seed. It shows "
     "that everything works. No conclusion may be drawn from its numbers."
@@ -265,7 +267,10 @@ class Summary:
         """Our counterparts of the paper's Figures 4 and 5."""
         pictures = self._pictures()
         middle = pictures[len(pictures) // 2]
-        columns = {t: [image[..., None] / 255] for t, image in middle["images"].items()}
+        columns = {
+            textwrap.fill(title, TITLE_WIDTH): [image[..., None] / 255]
+            for title, image in middle["images"].items()
+        }
         comparison_figure(columns, self.output / "figure4.png", [middle["name"]])
         losses = self._losses()
         if losses["records"]:
