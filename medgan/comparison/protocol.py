@@ -5,7 +5,7 @@ import dataclasses
 
 from medgan.errors import RecipeError
 from medgan.recipe.checking import KINDS, near
-from medgan.recipe.reading import _assignment, _flat, _put, _tables, find_recipe
+from medgan.recipe.reading import assignment, dotted, find_recipe, put, tables_of
 
 TABLES = ("run", "data", "protocol", "networks", "methods", "when", "quick")
 NEEDED = ("run", "data", "protocol", "networks", "methods")
@@ -131,12 +131,12 @@ def read_protocol(name, assignments=(), quick=False, seeds=None, folds=None):
             of the wrong type or out of range.
     """
     text, path = find_recipe(name)
-    settled = _tables(text, path)
+    settled = tables_of(text, path)
     _check_tables(settled, path)
     settled["methods"] = _by_name(settled["methods"])
     settled["protocol"] = {**copy.deepcopy(DEFAULTS), **settled["protocol"]}
     conditions, small = settled.pop("when", {}), settled.pop("quick", {})
-    assignments = [_assignment(item) for item in assignments]
+    assignments = [assignment(item) for item in assignments]
     kinds = [value for key, value in assignments if key == "data.type"]
     kind = kinds[-1] if kinds else settled["data"].get("type")
     changes = [(f"[when.{kind}]", conditions.get(kind, {}))]
@@ -146,9 +146,9 @@ def read_protocol(name, assignments=(), quick=False, seeds=None, folds=None):
         changes.append(("[quick]", small))
     for origin, tables in changes:
         for table, keys in tables.items():
-            for key, value in _flat(keys, table):
-                _put(settled, key, value, origin)
-    overrides = {key: _put(settled, key, value, "--set") for key, value in assignments}
+            for key, value in dotted(keys, table):
+                put(settled, key, value, origin)
+    overrides = {key: put(settled, key, value, "--set") for key, value in assignments}
     for key, value in (("seeds", seeds), ("folds", folds)):
         if value is not None:
             settled["protocol"][key] = value

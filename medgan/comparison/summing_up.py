@@ -117,7 +117,19 @@ class Summary:
             "methods": [method.to_dict() for method in self.results.methods.values()],
             "paper": tables.PAPER,
             "verdict": self.verdict,
+            "differences_to_reference": self._differences(),
             "evaluation": self._evaluation().to_dict(),
+        }
+
+    def _differences(self):
+        """Method to its paired differences to the reference, for the ablations."""
+        reference = self.results.methods.get(self.plan.protocol["protocol"]["reference"])
+        if reference is None or not reference.complete:
+            return {}
+        return {
+            method.name: paired(method.values, reference.values, method.patients)
+            for method in self._compared(self.results.group("ablation"))
+            if method.complete
         }
 
     def _evaluation(self):

@@ -92,7 +92,7 @@ def read_recipe(name, assignments=()):
             nearest names), or a value is of the wrong type or out of range.
     """
     text, path = find_recipe(name)
-    return resolve(_tables(text, path), text, path, [_assignment(item) for item in assignments])
+    return resolve(tables_of(text, path), text, path, [assignment(item) for item in assignments])
 
 
 def reread_recipe(folder, changes=()):
@@ -118,11 +118,12 @@ def reread_recipe(folder, changes=()):
         raise RecipeError(f"{path}: received {overrides!r}, expected an object of keys and values.")
     text, name = find_recipe(str(folder / "recipe.toml"))
     assignments = [(key, _quoted(value)) for key, value in overrides.items()]
-    assignments += [_assignment(item) for item in changes]
-    return resolve(_tables(text, name), text, name, assignments)
+    assignments += [assignment(item) for item in changes]
+    return resolve(tables_of(text, name), text, name, assignments)
 
 
-def _tables(text, path):
+def tables_of(text, path):
+    """The tables of a TOML text; `path` is for the error message."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -145,32 +146,33 @@ def resolve(tables, text, path, assignments):
     kinds = [value for key, value in assignments if key == "data.type"]
     kind = kinds[-1] if kinds else settled["data"].get("type")
     for table, keys in conditions.get(kind, {}).items():
-        for key, value in _flat(keys, table):
-            _put(settled, key, value, f"[when.{kind}]")
+        for key, value in dotted(keys, table):
+            put(settled, key, value, f"[when.{kind}]")
     for key, value in assignments:
-        overrides[key] = _put(settled, key, value, "--set")
+        overrides[key] = put(settled, key, value, "--set")
     check_names(settled, path)
     check_values(settled)
     return Recipe(settled, text, overrides, path)
 
 
-def _assignment(item):
+def assignment(item):
+    """Divides a text `table.key=value` of `--set` into its two parts."""
     key, equals, value = item.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"Received --set {item!r}, expected table.key=value.")
     return key.strip(), value.strip()
 
 
-def _flat(keys, prefix):
+def dotted(keys, prefix):
     """Yields `(dotted key, value)` of nested tables; a table with a type is one value."""
     for key, value in keys.items():
         if isinstance(value, dict) and "type" not in value:
-            yield from _flat(value, f"{prefix}.{key}")
+            yield from dotted(value, f"{prefix}.{key}")
         else:
             yield f"{prefix}.{key}", value
 
 
-def _put(tables, key, value, origin):
+def put(tables, key, value, origin):
     """Sets an existing key; returns the value as it was understood."""
     parts = key.split(".")
     table = tables

@@ -258,6 +258,9 @@ def test_everything_that_is_promised_is_written(plan, finished):
     summary = Summary(plan, finished, "medgan-compare tiny")
     payload = summary.write()
     assert json.loads((finished / "scores.json").read_text()) == json.loads(json.dumps(payload))
+    gap = payload["differences_to_reference"]["bare"]["sf"]["difference"]
+    means = {entry["name"]: entry["scores"]["sf"] for entry in payload["methods"]}
+    assert_allclose(gap, means["bare"] - means["student"], rtol=1e-6)
     page = (finished / "report.html").read_text()
     for words in ("Does distillation help?", "Table 1", "Ablations", "16.37", "the student"):
         assert words in page
