@@ -93,7 +93,14 @@ class Experiment:
     @property
     def given(self):
         """Name to network: those scored that no stage trains."""
+        if self._online:
+            return {}
         return {name: net for name, net in self.networks.items() if name not in self.stages}
+
+    @property
+    def _online(self):
+        """Whether a teacher learns beside its student."""
+        return bool(self.recipe.tables.get("distillation", {}).get("online", False))
 
     def batches(self, first_step, seed):
         """Endless training batches, from a step on."""
@@ -115,8 +122,7 @@ class Experiment:
     def rival_networks(self, name):
         """Name to network that a stage is compared with while it trains: a teacher that is done."""
         teacher = self.networks.get("teacher")
-        alone = name == "teacher" or teacher is None
-        if alone or self.recipe["distillation"].get("online", False):
+        if name == "teacher" or teacher is None or self._online:
             return {}
         return {"teacher": teacher}
 

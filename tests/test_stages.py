@@ -130,7 +130,7 @@ def test_a_teacher_that_learns_beside_its_student_is_kept_with_it(tmp_path):
 def test_only_the_source_may_be_missing_for_fusion():
     with pytest.raises(RecipeError, match="has no source, expected one of CT or MR"):
         Experiment(read_recipe("pix2pix", [*PIX2PIX, "data.source="]))
-    with pytest.raises(RecipeError, match="source: received 'MRI'. Did you mean MR"):
+    with pytest.raises(RecipeError, match=r"source: received 'MRI'\. Did you mean MR"):
         Experiment(read_recipe("pix2pix", [*PIX2PIX, "data.source=MRI"]))
 
 
@@ -176,7 +176,7 @@ def test_what_does_not_fit_a_trainer_is_refused_in_one_line(tmp_path, old, new, 
 def test_generators_of_another_size_than_the_images_are_refused():
     sizes = ["data.count=18", "data.patients=3", "data.image_size=32", "data.resize=32"]
     experiment = Experiment(read_recipe("gan", [*sizes, "data.crop=32"]))
-    with pytest.raises(RecipeError, match="makes images of 64 x 64 pixels.*Set data.resize"):
+    with pytest.raises(RecipeError, match=r"makes images of 64 x 64 pixels.*Set data\.resize"):
         experiment.check()
 
 
@@ -205,7 +205,7 @@ def test_a_trainer_of_fusion_is_a_recipe_too():
     trainer = experiment.stage("generator").trainer
     assert isinstance(trainer, FusionGAN)
     # Its judges take no whole image: health looks at the middles.
-    seen, unseen = experiment.task.health_batches((40, 30))
+    _, unseen = experiment.task.health_batches((40, 30))
     middle = np.asarray(next(iter(unseen)))[0]
     image = experiment.split.validation.image(0)
     assert_array_equal(middle, image[4:44, 9:39])
