@@ -51,7 +51,7 @@ def test_a_recipe_with_one_trainer_has_one_stage_named_after_its_network():
     assert isinstance(stage.trainer, Pix2Pix)
     assert stage.products == {"generator": experiment.networks["generator"]}
     assert stage.network is stage.trainer.generator and stage.attribute == "generator"
-    assert stage.steps == 1500 and stage.data_seed == 1
+    assert stage.steps == 3000 and stage.data_seed == 1
 
 
 def test_the_schedule_falls_over_the_stages_own_steps():
