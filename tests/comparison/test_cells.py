@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from medgan.comparison import Cell, NoContentLoss, read_protocol
+from medgan.comparison import Cell, NoContentLoss, Plan, read_protocol
 from medgan.comparison.cell_training import CellTraining, build_trainer, pictured
 from medgan.comparison.cells import SCORES, changes, read_result, write_result
 from medgan.comparison.folder import check_methods, open_folder
@@ -89,6 +89,19 @@ def test_content_is_the_protocols_or_none_and_a_budget_stretches_the_schedule(pl
     assert type(alone.content_loss).__name__ == "StructuralFusionLoss"
     assert bare.optimizer.get_config()["learning_rate"]["config"]["decay_steps"] == 2
     assert alone.optimizer.get_config()["learning_rate"]["config"]["decay_steps"] == 1
+
+
+def test_a_method_may_have_an_optimizer_of_its_own(recipe, tmp_path):
+    path = tmp_path / "own.toml"
+    own = 'optimizer = { type = "SGD", learning_rate = 0.25 }'
+    path.write_text(recipe.read_text().replace('name = "alone"', f'name = "alone"\n{own}'))
+    plan = Plan(read_protocol(path))
+    trainer, _ = build_trainer(plan, Cell("alone", 3, 0), None)
+    assert type(trainer.optimizer) is keras.optimizers.SGD
+    assert_allclose(float(trainer.optimizer.learning_rate), 0.25)
+    assert type(trainer.discriminator_optimizer) is keras.optimizers.Adam
+    other, _ = build_trainer(plan, Cell("teacher", 3, 0), None)
+    assert type(other.optimizer) is keras.optimizers.Adam
 
 
 def test_no_content_loss_asks_for_nothing():
