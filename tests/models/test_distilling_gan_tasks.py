@@ -503,7 +503,7 @@ def given(task, teacher=None, student=None, judge=None, **kwargs):
         ({"task": "translation", "teacher": translator(2, 1, channels=2)}, "expected the same"),
         ({"task": "translation", "teacher": OwnNegative()}, "without weights"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else value["task"],
 )
 def test_what_does_not_fit_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
