@@ -89,6 +89,34 @@ def sample_figure(images, path, columns=4):
     _write(path, lambda to: to.write_bytes(encoded))
 
 
+def sheet_figure(images, path, columns=7):
+    """Draws images of one pair as a sheet, row after row (the paper's Figure 4 for many methods).
+
+    Grey levels are shown as they are: 0 is black, 1 is white, nothing is stretched.
+
+    Args:
+        images: title to image `(height, width, 1)` in [0, 1].
+        path: PNG file to write.
+        columns: images side by side.
+
+    Raises:
+        MedganError: if the file cannot be written; `path` is as it was.
+    """
+    from matplotlib.figure import Figure
+
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.9 * columns, 2.3 * rows))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (title, image) in zip(axes, images.items(), strict=False):
+        grey = np.asarray(image, dtype="float32")[..., 0]
+        axis.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set_title(title, fontsize=8)
+    figure.subplots_adjust(wspace=0.03, hspace=0.32)
+    _save(figure, path)
+
+
 def loss_figure(stages, path, equilibria=None):
     """Draws the losses of generator and discriminator, one panel per stage (the paper's Figure 5).
 

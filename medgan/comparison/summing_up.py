@@ -12,7 +12,7 @@ from medgan.comparison.cells import DONE, SCORES, read_result, read_scores
 from medgan.comparison.results import Results
 from medgan.comparison.verdict import paired, sentence
 from medgan.evaluation import Evaluation
-from medgan.figures import comparison_figure, loss_figure
+from medgan.figures import loss_figure, sheet_figure
 from medgan.report import write_report
 from medgan.report.formatting import counted, escape
 from medgan.run import write_atomically, write_json
@@ -279,11 +279,11 @@ class Summary:
         """Our counterparts of the paper's Figures 4 and 5."""
         pictures = self._pictures()
         middle = pictures[len(pictures) // 2]
-        columns = {
-            textwrap.fill(title, TITLE_WIDTH): [image[..., None] / 255]
+        images = {
+            textwrap.fill(title, TITLE_WIDTH): image[..., None] / 255
             for title, image in middle["images"].items()
         }
-        comparison_figure(columns, self.output / "figure4.png", [middle["name"]])
+        sheet_figure(images, self.output / "figure4.png")
         losses = self._losses()
         if losses["records"]:
             loss_figure(losses["records"], self.output / "figure5.png", losses["equilibria"])
