@@ -4,10 +4,11 @@ from medgan.layers.cell_means import CellMeans
 from medgan.layers.depth_to_space import DepthToSpace
 from medgan.layers.diff_augment import DiffAugment
 from medgan.layers.divisible_sides import DivisibleSides
+from medgan.layers.doubling_convolution import DoublingConv2DTranspose
 from medgan.layers.fusion_heads import Blend, MaximumResidual
+from medgan.layers.halving_convolution import HalvingConv2D
 from medgan.layers.image_pool import ImagePool
 from medgan.layers.instance_normalization import InstanceNormalization
-from medgan.layers.leading_crop import LeadingCrop2D
 from medgan.layers.narrow_convolution import NarrowConv2D
 from medgan.layers.reflection_padding import ReflectionPadding2D
 from medgan.layers.scaled_noise import ScaledNoise
@@ -19,9 +20,10 @@ __all__ = [
     "DepthToSpace",
     "DiffAugment",
     "DivisibleSides",
+    "DoublingConv2DTranspose",
+    "HalvingConv2D",
     "ImagePool",
     "InstanceNormalization",
-    "LeadingCrop2D",
     "MaximumResidual",
     "NarrowConv2D",
     "ReflectionPadding2D",

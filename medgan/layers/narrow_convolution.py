@@ -35,18 +35,7 @@ class NarrowConv2D(keras.layers.Conv2D):
 
     def __init__(self, filters, kernel_size, **kwargs):
         super().__init__(filters, kernel_size, **kwargs)
-        settings = {
-            "padding": (self.padding, "valid"),
-            "strides": (self.strides, (1, 1)),
-            "dilation_rate": (self.dilation_rate, (1, 1)),
-            "groups": (self.groups, 1),
-            "data_format": (self.data_format, "channels_last"),
-        }
-        for name, (received, expected) in settings.items():
-            if received != expected:
-                raise ValueError(
-                    f"Received {name}={received!r}, expected {expected!r}. Use keras.layers.Conv2D."
-                )
+        check_settings(self, strides=(1, 1))
 
     def call(self, inputs, training=False):
         """Convolves `(batch, height, width, channels)`."""
@@ -56,3 +45,20 @@ class NarrowConv2D(keras.layers.Conv2D):
         if self.use_bias:
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
+
+
+def check_settings(layer, **expected):
+    """Raises a `ValueError` about the first setting of a convolution that is another."""
+    fixed = {
+        "padding": "valid",
+        "dilation_rate": (1, 1),
+        "groups": 1,
+        "data_format": "channels_last",
+    }
+    for name, value in {**expected, **fixed}.items():
+        received = getattr(layer, name, value)
+        if received != value:
+            raise ValueError(
+                f"Received {name}={received!r}, expected {value!r}. For others there is Keras's "
+                "own layer."
+            )

@@ -87,18 +87,37 @@ def reflected(images, padding):
     return tf.ensure_shape(pad(images), (images.shape[0], height, width, images.shape[3]))
 
 
-def cropped(images, crop):
-    """Images without their first rows and columns, with padding by zeros for a gradient.
+def halved(images, kernel):
+    """A convolution of stride 2 with one pixel of zeros on each side, without a copy of the images.
 
     Args:
         images: `(batch, height, width, channels)`.
-        crop: rows and columns to drop.
+        kernel: `(3, 3, channels, filters)`, of the images' type.
     """
     import tensorflow as tf
 
-    height, width = (None if n is None else n - crop for n in images.shape[1:3])
-    rest = tf.slice(images, (0, crop, crop, 0), (-1, -1, -1, -1))
-    return tf.ensure_shape(rest, (images.shape[0], height, width, images.shape[3]))
+    return tf.nn.conv2d(images, kernel, 2, ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+
+def doubled(images, kernel):
+    """A transposed convolution of stride 2 that leaves out the first row and column.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+        kernel: `(3, 3, filters, channels)`, of the images' type.
+    """
+    import tensorflow as tf
+
+    batch, height, width, _ = tf.unstack(tf.shape(images))
+    sides = (None if n is None else 2 * n for n in images.shape[1:3])
+    maps = tf.nn.conv2d_transpose(
+        images,
+        kernel,
+        (batch, 2 * height, 2 * width, kernel.shape[2]),
+        2,
+        ((0, 0), (1, 0), (1, 0), (0, 0)),
+    )
+    return tf.ensure_shape(maps, (images.shape[0], *sides, kernel.shape[2]))
 
 
 def convolved(images, kernel):

@@ -11,8 +11,9 @@ import numpy as np
 
 from medgan.layers import (
     DepthToSpace,
+    DoublingConv2DTranspose,
+    HalvingConv2D,
     InstanceNormalization,
-    LeadingCrop2D,
     NarrowConv2D,
     ReflectionPadding2D,
     SpectralNormalization,
@@ -108,9 +109,13 @@ class Blocks:
         self, features, channels, size, label, *, strides=1, padding="zeros", bias=True, dtype=None
     ):
         """A convolution behind `padded`."""
-        features = padded(features, size, label, padding)
-        narrow = size > 4 and channels <= 4 and strides == 1  # an image at the end
-        layer = NarrowConv2D if narrow else keras.layers.Conv2D
+        layer = keras.layers.Conv2D
+        if size == 3 and strides == 2 and padding == "zeros":
+            layer = HalvingConv2D  # pads
+        else:
+            features = padded(features, size, label, padding)
+            if size > 4 and channels <= 4 and strides == 1:  # an image at the end
+                layer = NarrowConv2D
         return self._linear(
             layer(
                 channels,
@@ -165,20 +170,16 @@ class Blocks:
                 features, 4 * channels, 3, label, padding=padding, bias=bias
             )
             return DepthToSpace(2, name=f"{label}_pixels")(features)
-        # Of size 3, "same" crops the last row and column; PyTorch crops the first.
-        odd = transposed_size == 3
-        features = keras.layers.Conv2DTranspose(
-            channels,
-            transposed_size,
-            strides=2,
-            padding="valid" if odd else "same",
-            use_bias=bias,
-            kernel_initializer=self.initializer(),
-            name=label,
+        options = {
+            "use_bias": bias,
+            "kernel_initializer": self.initializer(),
+            "name": label,
+        }
+        if transposed_size == 3:  # "same" would crop the last row and column; PyTorch the first
+            return DoublingConv2DTranspose(channels, **options)(features)
+        return keras.layers.Conv2DTranspose(
+            channels, transposed_size, strides=2, padding="same", **options
         )(features)
-        if not odd:
-            return features
-        return LeadingCrop2D(1, name=f"{label}_cropped")(features)
 
     def normalized(self, features, label):
         """Normalised maps; the features themselves where kernels are, or nothing is."""

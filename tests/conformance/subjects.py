@@ -147,13 +147,15 @@ LAYERS = [
         _maps(2),
         deterministic=lambda: layers.ImagePool(50, (9, 7, 2)),  # still filling: nothing is swapped
     ),
-    Subject("LeadingCrop2D", layers.LeadingCrop2D, _maps(2)),
     Subject("MaximumResidual", layers.MaximumResidual, _sources_and(1)),
-    Subject(
-        "NarrowConv2D",
-        lambda: layers.NarrowConv2D(2, 3, kernel_initializer=keras.initializers.HeNormal(1)),
-        _maps(3),
-    ),
+    *[
+        Subject(
+            layer.__name__,
+            lambda layer=layer: layer(2, 3, kernel_initializer=keras.initializers.HeNormal(1)),
+            _maps(3),
+        )
+        for layer in (layers.DoublingConv2DTranspose, layers.HalvingConv2D, layers.NarrowConv2D)
+    ],
     Subject("ReflectionPadding2D", lambda: layers.ReflectionPadding2D(2), _maps(2)),
     Subject(
         "ScaledNoise",

@@ -92,5 +92,5 @@ def test_settings_survive_serialisation():
 )
 def test_what_goes_another_way_is_refused(setting):
     name = next(iter(setting))
-    with pytest.raises(ValueError, match=rf"Received {name}=.*Use keras.layers.Conv2D"):
+    with pytest.raises(ValueError, match=rf"Received {name}=.*For others there is Keras"):
         NarrowConv2D(2, 3, **setting)
