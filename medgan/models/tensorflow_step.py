@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from medgan.models.adam_in_one_pass import update_in_one_pass
+
 
 def train_step(model, data):
     """Updates both players, the discriminator first as a rule; returns the epoch's means."""
@@ -81,6 +83,8 @@ def _apply(optimizer, gradients, variables):
         # `tf.gradients` leaves open where they lie; between workers the sum wants to know.
         own = [tf.identity(gradients[index]) for index in there]
         gradients = tf.distribute.get_replica_context().all_reduce("SUM", own)
+    else:
+        update_in_one_pass(optimizer)
     optimizer.apply(gradients, variables)
 
 
