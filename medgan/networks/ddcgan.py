@@ -118,8 +118,8 @@ def ddcgan_discriminator(
     make = Blocks(normalization="batch", initializer=_truncated(0.1), seed=seed)
     images = keras.Input((image_size, image_size, len(modalities)), name="images")
     logits = []
-    for index, modality in enumerate(modalities):
-        features = images[..., index : index + 1]
+    channels = keras.ops.split(images, len(modalities), axis=-1)
+    for modality, features in zip(modalities, channels, strict=True):
         for layer in range(3):
             label = f"{modality}_convolution_{layer + 1}"
             features = make.convolution(

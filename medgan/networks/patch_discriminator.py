@@ -97,8 +97,8 @@ def modality_discriminator(
     check_sizes(width=width)
     images = keras.Input((None, None, len(modalities)), name="images")
     logits = []
-    for index, modality in enumerate(modalities):
-        image = images[..., index : index + 1]
+    channels = keras.ops.split(images, len(modalities), axis=-1)
+    for index, (modality, image) in enumerate(zip(modalities, channels, strict=True)):
         part_seed = None if seed is None else seed + 1000 * index
         logits.append(_patch_logits(image, width, part_seed, modality))
     if len(logits) > 1:
