@@ -16,6 +16,10 @@ CASES = {
         {"intensity": 1.0, "gradient": 2.0, "structure": 3.0, "correlation": 4.0},
         "sources",
     ),
+    "IntensityDetailLoss": (
+        {"intensity": 2.0, "detail": 3.0, "intensity_source": 1, "kind": "contrast"},
+        "sources",
+    ),
     "MetricAwareFusionLoss": (
         {
             "structure": 1.0,
