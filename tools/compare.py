@@ -47,7 +47,7 @@ class _Command(click.Command):
 @click.version_option(package_name="medgan")
 @click.pass_context
 def main(context, recipe, assignments, quick, seeds, folds, **options):
-    r"""Train methods alike but for their objective and score them on patients held out.
+    """Train methods alike but for their objective and score them on patients held out.
 
     RECIPE is the path of a TOML file or the bare name of an installed recipe, such as table1. Every
     method is trained from every seed on every fold of the patients and scored on the patients that
@@ -63,14 +63,14 @@ def main(context, recipe, assignments, quick, seeds, folds, **options):
     medgan-compare table1 --quick
     medgan-compare table1 --dry-run
     medgan-compare table1 --set data.type=paired_folders --set data.root=DIR --seeds 3
-    """
+    """  # noqa: D301 click reads the \\b
     with one_line_errors():
-        from medgan.comparison.protocol import read_protocol
-
         quiet_tensorflow()
-        protocol = read_protocol(recipe, assignments, quick, seeds, folds)
         with native_messages_hidden():
             import tensorflow  # noqa: F401  its start-up messages are nobody's business
+        from medgan.comparison.protocol import read_protocol
+
+        protocol = read_protocol(recipe, assignments, quick, seeds, folds)
         options["command"] = context.meta["medgan.command"]
         if options.pop("dry_run"):
             _dry_run(protocol, options)

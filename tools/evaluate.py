@@ -60,7 +60,7 @@ class _Command(click.Command):
 @click.version_option(package_name="medgan")
 @click.pass_context
 def main(context, **options):
-    r"""Score methods on the same images and compare them.
+    """Score methods on the same images and compare them.
 
     Four things can be scored: folders of fused images beside both folders of their sources,
     folders of translations beside the folder of their targets, a run of medgan-train on its
@@ -79,7 +79,7 @@ def main(context, **options):
     medgan-evaluate --target CT --output mine=results --csv scores.csv
     medgan-evaluate --run latest --report page
     medgan-evaluate --real MRI --generated mine=results --json -
-    """
+    """  # noqa: D301 click reads the \\b
     with one_line_errors():
         asked = types.SimpleNamespace(**options, command=context.meta["medgan.command"])
         asked.task = _task(asked)

@@ -49,7 +49,7 @@ LATEST = "latest unfinished run"
 @click.option("--quiet", is_flag=True, help="No progress; the table still comes.")
 @click.version_option(package_name="medgan")
 def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as_json, quiet):
-    r"""Train a GAN, or a teacher GAN that is distilled into a student.
+    """Train a GAN, or a teacher GAN that is distilled into a student.
 
     RECIPE is the path of a TOML file or the bare name of an installed recipe, such as kgan or
     pix2pix. A recipe with [trainer] is one training; one with [teacher] and [distillation] has
@@ -66,7 +66,7 @@ def main(recipe, output, assignments, resume, workers, worker_index, dry_run, as
     medgan-train kgan --set data.type=paired_folders --set data.root=DIR
     medgan-train pix2pix
     medgan-train --resume
-    """
+    """  # noqa: D301 click reads the \\b
     with one_line_errors():
         if workers is not None or worker_index is not None:
             from medgan.devices import announce_workers
