@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from medgan import layers, losses, metrics, models, networks
 
@@ -73,6 +74,20 @@ class Trainer:
 def one_of_each(subjects):
     """The last of the variants of each class or function, for checks that take long."""
     return list({subject.public_name: subject for subject in subjects}.values())
+
+
+# Trainers that between them take every way through the steps: the others are traced with the slow.
+TRACED = ("FusionGAN", "WGANGP", "DistillingGAN[online]")
+
+
+def traced(trainers, *arguments):
+    """Parameters of a check that traces trainers, which takes long: most are marked slow."""
+    return [
+        pytest.param(
+            trainer, *arguments, marks=[] if trainer.name in TRACED else [pytest.mark.slow]
+        )
+        for trainer in trainers
+    ]
 
 
 def draw(*shape, seed=0):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
-from subjects import METRICS, TRAINERS, one_of_each
+from subjects import METRICS, TRAINERS, one_of_each, traced
 
 from medgan import precision
 from medgan.layers import DiffAugment
@@ -61,7 +61,7 @@ def learned(trainer):
 
 @pytest.mark.parametrize(
     "subject, optimizer",
-    [(TRAINERS[0], clipped), *[(subject, plain) for subject in one_of_each(TRAINERS)]],
+    [(TRAINERS[0], clipped), *traced(one_of_each(TRAINERS), plain)],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_two_replicas_train_as_one(subject, optimizer, two_replicas):
