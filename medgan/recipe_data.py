@@ -79,6 +79,11 @@ def load_data(recipe):
             f"data.root is empty, expected the folder of the {table['type']}. "
             "Set it: --set data.root=DIR."
         )
+    if "root" not in known and table.get("root"):
+        raise RecipeError(
+            f"data.root is {table['root']!r}, but {table['type']} read no folder. Set the type of "
+            "your images too: --set data.type=paired_folders."
+        )
     arguments = {key: value for key, value in table.items() if key in known}
     pairs = resized(source(**arguments), table.get("resize", 0))
     parts = {key: table[key] for key in SPLIT_KEYS if key in table}

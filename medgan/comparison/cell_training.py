@@ -114,7 +114,7 @@ class CellTraining:
         folder = cell.folder(self.output)
         write_json(folder / "history.json", {"records": records, "equilibrium": equilibrium})
         save_atomically(self._network, folder / "network.keras")
-        if self.plan.is_teacher(cell.method):
+        if hasattr(trainer, "discriminator"):  # a method that comes later may learn from it
             save_atomically(trainer.discriminator, folder / "discriminator.keras")
         return about
 

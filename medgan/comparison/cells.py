@@ -96,10 +96,6 @@ class Plan:
         name = self.protocol.methods.get(cell.method, {}).get("teacher")
         return None if name is None else dataclasses.replace(cell, method=name)
 
-    def is_teacher(self, method):
-        """Whether some method of this comparison learns from that one."""
-        return any(table.get("teacher") == method for table in self.protocol.methods.values())
-
     def shared(self):
         """What all cells depend on, as `medgan.resume.fingerprint` gives it."""
         protocol = self.protocol["protocol"]

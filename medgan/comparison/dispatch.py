@@ -30,6 +30,10 @@ def default_threads(jobs):
 
 
 def _free_bytes():
+    with contextlib.suppress(OSError, StopIteration):  # what caches hold is free as well
+        lines = pathlib.Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        available = next(line for line in lines if line.startswith("MemAvailable:"))
+        return 1024 * int(available.split()[1])
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # not on this system
@@ -93,7 +97,7 @@ class Worker:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         with open(self.log, "a", encoding="utf-8") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "medgan.comparison.worker"],
+                [sys.executable, "-P", "-m", "medgan.comparison.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -66,7 +66,7 @@ def open_folder(plan, output):
                 f"{run.path} was begun with another protocol or other data: {'; '.join(said)}. "
                 "Undo that, or choose another --output."
             )
-    elif run.path.exists() and any(run.path.iterdir()):
+    elif run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
         raise RecipeError(
             f"{run.path} holds something else, expected a new folder or one of medgan-compare. "
             "Choose another --output."

@@ -36,11 +36,11 @@ def paired(first, second, patients, scores=None):
     exact signed-rank test of Wilcoxon, whatever their number, and Holm's correction is over the
     scores. The interval is that of a bootstrap of patients, then of their images.
 
-    A method *helps* in a score if the whole interval of its gain is above zero, p is below 0.05 and
-    every seed agrees in the sign; it *harms* if the same holds for a loss. It *does not help* if
-    the upper end of the interval is below what is noise between seeds (`NOISE`): whatever it gains
-    is less. All else *cannot be told*, as everything with fewer than six patients, which cannot
-    reach that p.
+    A method *helps* in a score if the whole interval of its gain is above zero, p is below 0.05,
+    every seed agrees in the sign, and the gain is more than what is noise between seeds (`NOISE`),
+    which no interval over patients knows; it *harms* if the same holds for a loss. It *does not
+    help* if the upper end of the interval is below that noise: whatever it gains is less. All else
+    *cannot be told*, as everything with fewer than six patients, which cannot reach that p.
 
     Args:
         first: `(seeds, images, scores)` of the method that may be better.
@@ -88,10 +88,11 @@ def paired(first, second, patients, scores=None):
 def _verdict(gain, p, by_seed, noise):
     """One of the four words, from the interval of the gain, p, and the gains of all seeds."""
     low, high = gain
-    significant = p < SIGNIFICANT
-    if low > 0 and significant and (by_seed > 0).all():
+    gained = by_seed.mean()
+    beyond = p < SIGNIFICANT and abs(gained) > noise
+    if low > 0 and beyond and (by_seed > 0).all():
         return HELPS
-    if high < 0 and significant and (by_seed < 0).all():
+    if high < 0 and beyond and (by_seed < 0).all():
         return HARMS
     return NO_HELP if high < noise else OPEN
 
@@ -145,10 +146,11 @@ def sentence(found, what="Distillation", scores=None):
             f"With fewer than {FEWEST_PATIENTS} patients no test can reach p < {SIGNIFICANT}: more "
             "patients or folds are needed."
         )
-    elif helps and min(found[key]["p_holm"] for key in helps) >= SIGNIFICANT:
+    elif helps:
+        firm = [scores[key].title for key in helps if found[key]["p_holm"] < SIGNIFICANT]
         parts.append(
-            f"After Holm's correction for {len(found)} scores none of these gains has "
-            f"p < {SIGNIFICANT}: they rest on their intervals."
+            f"After Holm's correction for {len(found)} scores p < {SIGNIFICANT} is left of the "
+            f"gains in {listed(firm) if firm else 'none of them'}."
         )
     if seeds == 1:
         parts.append("One seed: chance between trainings is in no interval.")

@@ -40,7 +40,7 @@ def _training(begin):
     threads = begin["threads"]
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several processes share a GPU
-    sys.path[:0] = begin["path"]
+    sys.path.extend(begin["path"])
     try:
         import tensorflow as tf
 

@@ -47,6 +47,11 @@ def test_a_gain_that_is_smaller_than_noise_between_seeds_does_not_help():
     assert verdicts([0.0, 0.0, 0.0], noise=1e-4) == dict.fromkeys(SCORES, "does not help")
 
 
+def test_a_sure_gain_below_the_noise_between_seeds_is_no_help():
+    noise = {"sf": 0.3, "vif": 0.005, "nabf": -0.001}  # of 0.5, 0.01 and 0.002
+    assert verdicts(list(noise.values()), noise=1e-5) == dict.fromkeys(SCORES, "does not help")
+
+
 def test_a_wide_interval_cannot_be_told():
     first, second = values([3.0, 3.0, 3.0])
     first[:, ::2] *= -1  # half of the images gain what the others lose
@@ -105,4 +110,7 @@ def test_sentence_warns_of_a_single_seed_and_of_many_scores():
         entry["p"], entry["p_holm"] = 0.03, 0.09
     said = sentence(found, scores=SCORES)
     assert "One seed: chance between trainings is in no interval." in said
-    assert "After Holm's correction for 3 scores none of these gains has p < 0.05" in said
+    assert (
+        "After Holm's correction for 3 scores p < 0.05 is left of the gains in none of them."
+        in said
+    )
