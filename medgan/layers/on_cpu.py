@@ -17,7 +17,7 @@ def pays():
         return False
     import tensorflow as tf
 
-    return not tf.config.list_physical_devices("GPU")
+    return all(device.device_type == "CPU" for device in tf.config.get_visible_devices())
 
 
 def normalized(maps, epsilon):

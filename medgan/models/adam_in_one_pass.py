@@ -29,7 +29,7 @@ def _update(optimizer, gradient, variable, learning_rate):
         keras.optimizers.Adam.update_step(optimizer, gradient, variable, learning_rate)
         return
     index = optimizer._get_variable_index(variable)
-    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    step = tf.cast(keras.ops.convert_to_tensor(optimizer.iterations) + 1, tf.float32)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
         m=optimizer._momentums[index].value.handle,

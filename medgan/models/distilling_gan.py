@@ -41,11 +41,12 @@ class DistillingGAN(AdversarialModel):
     `"embedding"` where both networks have one, else an 8x8 thumbnail of the output.
 
     Offline, the teacher and its discriminator are frozen, and asked once per batch. With
-    `online=True` they learn beside the student: the teacher minimises
-    `content_loss + adversarial_weight * L_G` against its own discriminator, and the student looks
-    at the teacher as it is at that step. One optimizer a side moves both networks, which is what
-    two optimizers would do: Keras's keep moments, and clip by `clipnorm`, variable by variable
-    (not by `global_clipnorm`).
+    `online=True` they learn beside the student: the teacher minimises `content_loss +
+    adversarial_weight * L_G` against its own discriminator, and the student looks at the teacher as
+    it is at that step. In unpaired translation nothing but its first weights ties what a teacher
+    makes online to what it was made of: give one that a CycleGAN has trained. One optimizer a side
+    moves both networks, which is what two optimizers would do: Keras's keep moments, and clip by
+    `clipnorm`, variable by variable (not by `global_clipnorm`).
 
     `model.student` is what you keep and export; `model(x)` is the student. Adapters of a
     `feature_loss` belong to the trainer.

@@ -79,7 +79,12 @@ def test_a_schedule_gives_the_rate():
 
 @pytest.mark.parametrize(
     "options",
-    [{"clipnorm": 0.5}, {"weight_decay": 0.1}, {"use_ema": True, "ema_overwrite_frequency": 2}],
+    [
+        {"clipnorm": 0.5},
+        {"weight_decay": 0.1},
+        {"use_ema": True, "ema_overwrite_frequency": 2},
+        {"gradient_accumulation_steps": 2},
+    ],
     ids=lambda options: next(iter(options)),
 )
 def test_what_surrounds_the_update_stays(options):

@@ -47,6 +47,7 @@ def test_a_recipe_says_what_it_reproduces_and_how(name):
     head = text[: text.index("[run]")]
     for said in ("Source ", f"Command   medgan-train {name} ", "Budget ", "Time ", "Scores "):
         assert f"# {said}" in head
+    assert "@" not in head  # nothing left to be measured
     assert tomllib.loads(text)["run"]["name"] == name
     # What the head says to set can be set.
     words = " ".join(line.lstrip("# ") for line in head.splitlines())
