@@ -1,5 +1,6 @@
 """The trainings of a recipe: which networks, which trainer, which settings, in which order."""
 
+import abc
 import copy
 import dataclasses
 import inspect
@@ -50,7 +51,7 @@ class Stage:
         return getattr(getattr(self.trainer, "adversarial_loss", None), "equilibrium", None)
 
 
-class Stages:
+class Stages(abc.ABC):
     """The trainings of a recipe, built one after the other.
 
     Args:
@@ -75,18 +76,19 @@ class Stages:
         self.networks = {}
         self._building = building
 
+    @abc.abstractmethod
     def stage(self, name):
         """Builds and compiles the trainer of a stage.
 
         Raises:
             RecipeError: if a table cannot be built.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def table(self, name):
         """Name of the table that a stage is set by."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def thaw(self):
         """Undoes what building a later stage froze."""
 
@@ -151,6 +153,9 @@ class OneTrainer(Stages):
     def table(self, name):
         """Name of the table that the stage is set by."""
         return "trainer"
+
+    def thaw(self):
+        """No later stage, nothing frozen."""
 
     def stage(self, name):
         """Builds and compiles the trainer."""
